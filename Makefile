@@ -1,0 +1,55 @@
+# `make demo` and `make test` need Python 3.11 to 3.13 and make; everything else goes into .venv.
+
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+V := .venv/bin/python
+BACKENDS := tensorflow jax torch
+
+.PHONY: demo test lint types $(BACKENDS:%=test-%) clean
+
+demo:
+	@$(call ready,demo,tensorflow train export eval)
+	@$(V) -m kerascola.cli demo --run runs/demo
+
+test: lint types $(BACKENDS:%=test-%)
+
+lint: dev
+	$(V) -m ruff check .
+	$(V) -m ruff format --check .
+
+# mypy is shown the tree as it installs: export/ and zoo/ inside the package.
+types: dev
+	@rm -rf build/types && mkdir -p build/types/kerascola
+	@ln -s $(CURDIR)/kerascola/* $(CURDIR)/export $(CURDIR)/zoo build/types/kerascola/
+	cd build/types && ../../$(V) -m mypy --config-file ../../pyproject.toml -p kerascola
+
+# One process a backend: Keras is bound to one when it is imported.
+$(BACKENDS:%=test-%): test-%: dev
+	KERAS_BACKEND=$* $(V) -m pytest -q
+
+.PHONY: dev
+dev:
+	@$(call ready,dev,tensorflow jax torch train export eval dev)
+
+clean:
+	rm -rf .venv build runs
+
+# $(call ready,NAME,EXTRAS): .venv holds the package with these extras, whatever its state was before. The stamp
+# .venv/ready-NAME says for which files, folder and set of installed packages that is known, so a second run starts
+# at once; an installation that was broken off is begun again. torch comes first and pinned: any looser request brings its build for GPUs, with gigabytes of libraries.
+comma := ,
+empty :=
+space := $(empty) $(empty)
+state = cat pyproject.toml constraints.txt; echo $(CURDIR); ls .venv/lib/python*/site-packages
+ready = set -e; \
+	if [ -z "$(PYTHON)" ]; then echo "Python 3.11, 3.12 or 3.13 is needed and none was found: make PYTHON=/path/to/python" >&2; exit 1; fi; \
+	if [ -f .venv/ready-$(1) ] && [ "$$(cat .venv/ready-$(1))" = "$$( ($(state)) 2>/dev/null | cksum)" ] \
+		&& $(V) -c '' 2>/dev/null; then exit 0; fi; \
+	echo "setting up .venv for $(1) ..."; \
+	if [ -e .venv/installing ] || ! $(V) -m pip --version >/dev/null 2>&1; then \
+		rm -rf .venv; $(PYTHON) -m venv .venv; fi; \
+	touch .venv/installing; \
+	$(if $(findstring torch,$(2)),$(V) -m pip install -q --disable-pip-version-check -c constraints.txt torch==2.13.0;) \
+	$(V) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[$(subst $(space),$(comma),$(2))]'; \
+	rm -f .venv/ready-* .venv/installing; \
+	($(state)) | cksum > .venv/ready-$(1)

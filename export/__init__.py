@@ -1,0 +1,13 @@
+"""From a plain Keras file to what serves it: one verified artefact a format."""
+
+from pathlib import Path
+from typing import Any
+
+FORMATS = ("onnx", "saved_model")
+
+
+def export(model: str | Path, out: str | Path, format: str = "onnx", say=print, **known: Any):
+    """Export the file `model` to `out`; `known` fields replace or supply the metadata the file lacks."""
+    from kerascola.export.artefact import export_file
+
+    return export_file(Path(model), Path(out), format, say, known)

@@ -1,0 +1,50 @@
+"""One export from file to file: what the model knows of itself, where the artefact goes, which format."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kerascola.errors import ExportError
+from kerascola.export.onnx_file import Say, export_onnx
+from kerascola.export.saved_model import export_saved_model
+from kerascola.models.embedder import load_embedder
+from kerascola.runtime.metadata import Metadata
+
+WRITERS = {"onnx": export_onnx, "saved_model": export_saved_model}
+NEEDED = ("sample_rate", "window_samples", "min_samples")
+
+
+def export_file(model_path: Path, out: Path, format: str, say: Say, known: dict[str, Any]) -> Metadata:
+    if format not in WRITERS:
+        raise ExportError(f"expected a format of {', '.join(WRITERS)}, received {format!r}")
+    if not out.parent.is_dir():
+        raise ExportError(f"{out.parent}: no such folder to write {out.name} into. Make it first")
+    model, found = load_embedder(model_path)
+    check(model, model_path)
+    metadata = complete(found, known, int(model.output.shape[-1]), model_path)
+    return WRITERS[format](model, metadata, out, say)
+
+
+def check(model: keras.Model, path: Path) -> None:
+    """One waveform in, one embedding out, both of any batch size."""
+    ends = [tuple(t.shape) for t in (*model.inputs, *model.outputs)] if model.inputs else []
+    if len(ends) != 2 or ends[0] != (None, None) or len(ends[1]) != 2 or ends[1][1] is None:
+        raise ExportError(
+            f"{path}: expected one input [batch, samples] of any length and one output [batch, dimension], "
+            f"received the shapes {ends}"
+        )
+
+
+def complete(found: Metadata | None, known: dict[str, Any], dimension: int, path: Path) -> Metadata:
+    known = {name: value for name, value in known.items() if value is not None}
+    if found:
+        return dataclasses.replace(found, **known)
+    missing = [f"--{name.replace('_', '-')}" for name in NEEDED if name not in known]
+    if missing:
+        raise ExportError(
+            f"{path} does not say how it is to be used: its kerascola metadata is gone, as when Keras saves a model "
+            f"again. Give it by {', '.join(missing)}"
+        )
+    return Metadata(**{"hop_samples": known["window_samples"], "dimension": dimension, **known})

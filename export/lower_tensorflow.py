@@ -1,0 +1,38 @@
+"""A Keras model on TensorFlow -> ONNX, by tf2onnx."""
+
+from contextlib import AbstractContextManager, nullcontext
+
+import keras
+import onnx
+import tensorflow as tf
+from keras.src.export.tf2onnx_lib import patch_tf2onnx
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+from tf2onnx.convert import _convert_common
+
+
+def lower(model: keras.Model, minimum: int, opset: int) -> onnx.ModelProto:
+    """Batch and the second axis become dynamic; `minimum` is of no use to this converter."""
+    patch_tf2onnx()  # Keras's own mend of tf2onnx for NumPy 2
+    shape = (None, None, *model.inputs[0].shape[2:])
+    function = tf.function(
+        lambda x: tf.identity(model(x, training=False)),
+        input_signature=[tf.TensorSpec(shape, tf.float32)],
+        autograph=False,
+    )
+    # Freezing is what turns weights and captured constants into initialisers instead of graph inputs. The public
+    # converter takes no frozen graph in memory, hence its inner function.
+    frozen = convert_variables_to_constants_v2(function.get_concrete_function(), lower_control_flow=False)
+    names = frozen.inputs[0].name, frozen.outputs[0].name
+    proto, _ = _convert_common(
+        frozen.graph.as_graph_def(),
+        name=model.name,
+        opset=opset,
+        input_names=names[:1],
+        output_names=names[1:],
+    )
+    return proto
+
+
+def float64() -> AbstractContextManager:
+    """TensorFlow computes in float64 what asks for it as it is."""
+    return nullcontext()

@@ -1,0 +1,119 @@
+"""A plain Keras embedder -> one verified ONNX file, whatever the backend."""
+
+import dataclasses
+import importlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import keras
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import helper
+
+import kerascola
+from kerascola.dsp.log_mel import PRESETS
+from kerascola.errors import ExportError
+from kerascola.export import graph, probes
+from kerascola.export.log_mel_graph import OPSET, log_mel_graph, supports
+from kerascola.export.verify import Waves, verify
+from kerascola.runtime.embedder import Embedder
+from kerascola.runtime.metadata import Metadata
+
+Say = Callable[[str], None]
+
+# Of log magnitudes: float32 leaves 3e-4 where a bin is far below the loudest, one hertz of difference makes 7e-2.
+FRONTEND = 5e-3
+
+
+def export_onnx(model: keras.Model, metadata: Metadata, out: Path, say: Say = print) -> Metadata:
+    """`out` is there, verified, when this returns, and not otherwise. Returns what the file says of itself."""
+    partial = out.with_name(f".partial-{out.name}")
+    try:
+        proto = lower(model, metadata, say)
+        onnx.checker.check_model(proto)
+        onnx.save(proto, partial)
+        say("comparing with Keras")
+        metadata = dataclasses.replace(
+            metadata,
+            verified=verify(model, metadata, lambda waves: serve(partial, waves), lowering().float64),
+            versions={
+                **metadata.versions,
+                "exported by": f"kerascola {kerascola.__version__} from {keras.backend.backend()}",
+                "onnx": onnx.__version__,
+                "onnxruntime": onnxruntime.__version__,
+            },
+        )
+        helper.set_model_props(proto, metadata.to_props())
+        onnx.save(proto, partial)
+        Embedder(partial)  # opens as its users will open it
+        os.replace(partial, out)
+    finally:
+        partial.unlink(missing_ok=True)
+    return metadata
+
+
+def lowering() -> ModuleType:
+    """The module that lowers on the backend at hand."""
+    return importlib.import_module(f"kerascola.export.lower_{keras.backend.backend()}")
+
+
+def lower(model: keras.Model, metadata: Metadata, say: Say) -> onnx.ModelProto:
+    """Front end and encoder apart where the model is made of them, so that the front end can be the fast one."""
+    backend = keras.backend.backend()
+    parts = split(model)
+    if parts is None:
+        say(f"no sub-models `frontend` and `encoder`: lowering the whole model from {backend}")
+        proto = lower_one(model, metadata.min_samples)
+    else:
+        frontend, encoder = parts
+        first = hand_written(frontend, metadata)
+        if first is None:
+            say(f"no hand-written graph matches this front end: lowering it from {backend}")
+            first = lower_one(frontend, metadata.min_samples)
+        say(f"lowering the encoder from {backend}")
+        least = frontend.predict_on_batch(np.zeros((1, metadata.min_samples), np.float32)).shape[1]
+        proto = graph.join(first, lower_one(encoder, least))
+    graph.sign(proto, metadata.dimension)
+    return proto
+
+
+def lower_one(model: keras.Model, minimum: int) -> onnx.ModelProto:
+    return graph.tidy(lowering().lower(model, minimum, OPSET))
+
+
+def split(model: keras.Model) -> tuple[keras.Model, keras.Model] | None:
+    """(frontend, encoder) if the model is nothing but the one after the other."""
+    plain = (keras.layers.InputLayer, keras.layers.Identity)
+    layers = [layer for layer in model.layers if not isinstance(layer, plain)]
+    if [layer.name for layer in layers] != ["frontend", "encoder"]:
+        return None
+    return layers[0], layers[1]
+
+
+def hand_written(frontend: keras.Model, metadata: Metadata) -> onnx.ModelProto | None:
+    """The graph of the preset that computes what `frontend` does, if there is one."""
+    waves = probes.ordinary(metadata)
+    for spec in PRESETS.values():
+        if not supports(spec) or frontend.output.shape[-1] != spec.mels:
+            continue
+        proto = log_mel_graph(spec)
+        session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+        if all(same(session.run(None, {"waveform": w})[0], frontend.predict_on_batch(w)) for w in waves.values()):
+            return proto
+    return None
+
+
+def same(received: np.ndarray, expected: np.ndarray) -> bool:
+    return received.shape == expected.shape and bool(np.abs(received - expected).max() <= FRONTEND)
+
+
+def serve(path: Path, waves: Waves) -> Waves:
+    """The file itself, reopened."""
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    ends = [i.name for i in session.get_inputs()], [o.name for o in session.get_outputs()]
+    if ends != (["waveform"], ["embedding"]):
+        raise ExportError(f"expected one input `waveform` and one output `embedding`, received {ends}")
+    return {name: session.run(["embedding"], {"waveform": wave})[0] for name, wave in waves.items()}

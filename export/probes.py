@@ -1,0 +1,56 @@
+"""Sounds that an export is judged by, made here so that verification needs no data.
+
+`ordinary` ones are what a model meets: sounds over a noise floor of -80 dB, and digital silence. `extreme` ones
+(pure tones, DC, full-scale squares) leave most of the spectrum empty, where float32 itself is 1e-3 off: they are
+judged by how far the truth, computed in float64, is from either.
+"""
+
+import numpy as np
+
+from kerascola.runtime.metadata import Metadata
+
+DITHER = 1e-4  # -80 dB
+LONGEST_SECONDS = 10
+
+
+def ordinary(metadata: Metadata) -> dict[str, np.ndarray]:
+    """Name -> waveforms [batch, samples]: from the shortest to 10 s, a prime number of samples among them."""
+    rate, least, window = metadata.sample_rate, metadata.min_samples, metadata.window_samples
+    prime = prime_from(least + window)
+    # Few shapes, as JAX compiles for each: silence takes one that is there.
+    shapes = [(17, least), (3, prime), (17, window), (1, LONGEST_SECONDS * rate)]
+    waves = {f"sounds {batch} x {samples}": sounds(batch, samples, rate) for batch, samples in shapes}
+    return waves | {f"silence 3 x {prime}": np.zeros((3, prime), np.float32)}
+
+
+def extreme(metadata: Metadata) -> np.ndarray:
+    """[17, window]: eight pure tones, eight full-scale squares and DC."""
+    time = np.arange(metadata.window_samples) / metadata.sample_rate
+    pitches = np.geomspace(50, 0.45 * metadata.sample_rate, 8)[:, None]
+    tones = np.sin(2 * np.pi * pitches * time)
+    squares = np.where(tones >= 0, 1.0, -1.0)
+    return np.concatenate([0.5 * tones, squares, np.full((1, len(time)), 0.5)]).astype(np.float32)
+
+
+def sounds(batch: int, samples: int, rate: int) -> np.ndarray:
+    """Gliding harmonics in bursts, bands of noise and clicks, at levels from -40 to 0 dB, all over dither."""
+    rng = np.random.default_rng([batch, samples])
+    time = np.arange(samples) / rate
+    waves = np.empty((batch, samples), np.float32)
+    for row in waves:
+        pitch = rng.uniform(80, 1200) * 2 ** (rng.uniform(-0.5, 0.5) * time)
+        phase = 2 * np.pi * np.cumsum(pitch) / rate
+        tone = sum(np.sin(n * phase) / n for n in range(1, 1 + rng.integers(1, 12)))
+        gate = np.clip(np.sin(2 * np.pi * rng.uniform(1, 8) * time + rng.uniform(0, 6)), 0, 1)
+        hiss = np.convolve(rng.standard_normal(samples), rng.standard_normal(32) / 8, mode="same")
+        click = (rng.random(samples) < 20 / rate) * rng.standard_normal(samples)
+        mixture = rng.random() * tone * gate + 0.3 * rng.random() * hiss + click
+        row[:] = 10 ** rng.uniform(-2, 0) * mixture / np.abs(mixture).max()
+    return waves + DITHER * rng.standard_normal(waves.shape).astype(np.float32)
+
+
+def prime_from(number: int) -> int:
+    """The first prime at or above `number`."""
+    while number < 2 or any(number % divisor == 0 for divisor in range(2, int(number**0.5) + 1)):
+        number += 1
+    return number

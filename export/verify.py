@@ -1,0 +1,80 @@
+"""An artefact against the Keras model that it was made from."""
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import keras
+import numpy as np
+
+from kerascola.errors import ExportError
+from kerascola.export import probes
+from kerascola.runtime.metadata import Metadata
+
+ABSOLUTE = 1e-4  # on ordinary sounds
+COSINE = 0.99999
+RATIO = 2.0  # of Keras's own error against float64, on extreme sounds, unless that is below ABSOLUTE
+EXTREME = "pure tones, squares and DC"
+
+Waves = dict[str, np.ndarray]
+Run = Callable[[Waves], Waves]  # waveforms by name -> embeddings by name
+
+
+def verify(
+    model: keras.Model, metadata: Metadata, run: Run, float64: Callable[[], AbstractContextManager]
+) -> dict[str, float]:
+    """The errors found, for the artefact's metadata; raises ExportError where a bound is broken.
+
+    `run` is the artefact in the runtime that will serve it; within `float64()` Keras may compute in float64.
+    """
+    ordinary, extreme = probes.ordinary(metadata), probes.extreme(metadata)
+    received = run({**ordinary, EXTREME: extreme})
+    for name, embeddings in received.items():
+        batch = len(extreme if name == EXTREME else ordinary[name])
+        if embeddings.shape != (batch, metadata.dimension) or not np.isfinite(embeddings).all():
+            raise ExportError(
+                f"on {name}: expected finite embeddings [{batch}, {metadata.dimension}], "
+                f"received {list(embeddings.shape)}, {np.isfinite(embeddings).mean():.0%} of it finite"
+            )
+
+    worst, least = 0.0, 1.0
+    for name, waves in ordinary.items():
+        error, cosine = distance(received[name], model.predict_on_batch(waves))
+        if error > ABSOLUTE or cosine < COSINE:
+            raise ExportError(
+                f"on {name}: expected the Keras model's embeddings within {ABSOLUTE:g} at a cosine of at least "
+                f"{COSINE}, received a difference of {error:.2g} at {cosine:.7f}. Nothing was kept"
+            )
+        worst, least = max(worst, error), min(least, cosine)
+
+    own = model.predict_on_batch(extreme)
+    with float64():
+        truth = in_float64(model).predict_on_batch(extreme.astype("float64"))
+    keras_error, error = distance(own, truth)[0], distance(received[EXTREME], truth)[0]
+    if error > max(ABSOLUTE, RATIO * keras_error):
+        raise ExportError(
+            f"on {EXTREME}: expected at most {RATIO:g} times Keras's own error in float32, {keras_error:.2g}, "
+            f"received {error:.2g}. Nothing was kept"
+        )
+    return {
+        "max_difference": worst,
+        "min_cosine": least,
+        "extreme_error": error,
+        "extreme_error_of_keras": keras_error,
+    }
+
+
+def distance(received: np.ndarray, expected: np.ndarray) -> tuple[float, float]:
+    """(largest absolute difference, least cosine of a row)."""
+    a, b = received.astype(np.float64), expected.astype(np.float64)
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    cosine = np.where(norms > 0, (a * b).sum(axis=1) / np.where(norms > 0, norms, 1), a.any() == b.any())
+    return float(np.abs(a - b).max()), float(cosine.min())
+
+
+def in_float64(model: keras.Model) -> keras.Model:
+    """The same model and weights, computing in float64."""
+    config = json.loads(json.dumps(model.get_config()).replace('"float32"', '"float64"'))
+    precise = type(model).from_config(config)
+    precise.set_weights(model.get_weights())
+    return precise

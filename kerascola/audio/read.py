@@ -1,0 +1,219 @@
+"""Any sound file or array -> mono float32 at the rate asked for."""
+
+import io
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Real
+from typing import Any, BinaryIO
+
+import numpy as np
+import soundfile
+
+from kerascola.audio.resample import check_rate, resample
+from kerascola.errors import AudioError
+
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+
+# What a walk through a folder takes for sound; a file that is named is read whatever its suffix.
+SUFFIXES = (".aif", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".rf64", ".w64", ".wav")
+
+BLOCK = 1 << 16  # frames decoded at a time
+PREROLL = 512  # samples of the slower rate; soxr's HQ filter reaches less than half as far
+RUN_IN = 1.0  # seconds; an MP3 frame may need many before it (the bit reservoir), and Opus has to converge
+OGG_TAIL = 10.0  # seconds; in the last page of a Vorbis file libsndfile seeks wrong (its issue 885)
+MOST_CHANNELS = 32
+FULL_SCALE = {"int16": (0, 2.0**15), "int32": (0, 2.0**31), "uint8": (128, 2.0**7)}
+
+
+class Decoder(soundfile.SoundFile):
+    """For reading on: soundfile seeks after each block of a seekable file, where an MP3 loses frames."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+def read(source: Source, rate: int, start: float = 0.0, seconds: float | None = None) -> np.ndarray:
+    """Mono float32 [samples] at `rate`; part of a file is the same samples as that part of the whole.
+
+    Less than `seconds` comes back where the file ends earlier. A file object is read from its beginning.
+    """
+    name, rate = describe(source), check_rate(rate, "rate")
+    _check_part(name, start, seconds)
+    with _opened(source, name) as sound:
+        first = round(start * rate)
+        skip = first - _enter(sound, name, rate, first)
+        stop = None if seconds is None else skip + max(1, round(seconds * rate))
+        block = BLOCK
+        if stop is not None:
+            ratio = sound.samplerate / rate
+            block = min(BLOCK, math.ceil(stop * ratio + 2 * PREROLL * max(1.0, ratio)))
+        pieces, produced = [], 0
+        for piece in resample(_mono(sound, name, block), sound.samplerate, rate):
+            pieces.append(piece[max(0, skip - produced) :])
+            produced += len(piece)
+            if stop is not None and produced >= stop:
+                break
+    samples = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+    if stop is not None:
+        samples = samples[: stop - skip]
+    if not len(samples):
+        raise AudioError(_silent(name, start))
+    return samples
+
+
+def duration(source: Source) -> float:
+    """Seconds of sound, as the header says, or counted where it does not say."""
+    name = describe(source)
+    with _opened(source, name) as sound:
+        frames = sound.frames
+        if frames >= 2**62:  # libsndfile's word for a stream of unknown length
+            frames = sum(len(block) for block in _mono(sound, name, BLOCK))
+        if not frames:
+            raise AudioError(_silent(name))
+        return frames / sound.samplerate
+
+
+def prepare(array: Any, array_rate: int, rate: int, name: str = "the array") -> np.ndarray:
+    """[samples] or [samples, channels] -> mono float32 at `rate`; the array itself if that is what it is."""
+    if not isinstance(array, np.ndarray) and not hasattr(array, "__array__"):
+        raise AudioError(f"{name}: expected a numpy array, received a {type(array).__name__}. Convert it")
+    array = np.asarray(array)
+    array_rate, rate = check_rate(array_rate, f"the rate of {name}"), check_rate(rate, "rate")
+    kind = array.dtype.name
+    if kind not in FULL_SCALE and kind not in ("float32", "float64"):
+        raise AudioError(
+            f"{name}: expected int16, int32, uint8, float32 or float64 samples, received {kind}. "
+            "Convert it: array.astype('float32'), scaled so that full scale is 1"
+        )
+    if array.ndim not in (1, 2):
+        raise AudioError(
+            f"{name}: expected the shape [samples] or [samples, channels], received {list(array.shape)}. "
+            "Pass several clips as a list of arrays"
+        )
+    if array.ndim == 2 and array.shape[1] > MOST_CHANNELS:
+        raise AudioError(
+            f"{name}: expected the shape [samples, channels] with at most {MOST_CHANNELS} channels, received "
+            f"{list(array.shape)}. Pass array.T for [channels, samples], or several clips as a list of arrays"
+        )
+    if not array.size:
+        raise AudioError(f"{name}: expected sound, received no samples ({list(array.shape)}). Leave it out")
+    mono = array if array.ndim == 1 else array.mean(axis=1)
+    if kind in FULL_SCALE:
+        zero, scale = FULL_SCALE[kind]
+        mono = (mono - np.float64(zero)) / scale
+    with np.errstate(over="ignore"):  # beyond float32 becomes inf, which the next line refuses
+        mono = _finite(mono.astype(np.float32, copy=False), name)
+    samples = np.concatenate(list(resample([mono], array_rate, rate)))
+    if not len(samples):
+        raise AudioError(
+            f"{name}: expected at least one sample at {rate} Hz, received {len(mono)} at {array_rate} Hz. Leave it out"
+        )
+    return samples
+
+
+def describe(source: Any) -> str:
+    """What to call a source in a message: its path where it has one."""
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return f"{len(source)} bytes"
+    name = getattr(source, "name", None)
+    return name if isinstance(name, str) else f"a {type(source).__name__}"
+
+
+@contextmanager
+def _opened(source: Source, name: str) -> Iterator[Decoder]:
+    """The decoder; what it raises, then and later, becomes an AudioError that names the file."""
+    try:
+        with _decoder(source, name) as sound:
+            check_rate(sound.samplerate, f"{name}: the sample rate in its header")
+            yield sound
+    except soundfile.LibsndfileError as error:
+        raise AudioError(
+            f"{name}: expected sound that libsndfile can decode (wav, flac, ogg, mp3, aiff, ...), received: "
+            f"{error.error_string.rstrip('.')}. Convert or repair it: ffmpeg -i FILE out.wav"
+        ) from error
+
+
+def _decoder(source: Source, name: str) -> Decoder:
+    openable = _openable(source, name)
+    try:
+        return Decoder(openable)
+    except TypeError as error:  # soundfile wants to be told about .raw
+        raise AudioError(
+            f"{name}: expected a sound file with a header, received raw samples ({error}). "
+            "Read them with numpy.fromfile and pass the array with its rate"
+        ) from error
+
+
+def _openable(source: Source, name: str) -> Any:
+    if isinstance(source, str | os.PathLike):
+        try:
+            with open(source, "rb"):
+                return os.fspath(source)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise AudioError(f"{name}: expected a sound file, received: {reason}. Check the path") from error
+    if isinstance(source, bytes | bytearray | memoryview):
+        return io.BytesIO(source)
+    if isinstance(source, io.TextIOBase) or not hasattr(source, "read"):
+        raise AudioError(
+            f"{name}: expected a path, bytes or a file object open for reading bytes, received "
+            f"{type(source).__name__}. Use open(path, 'rb')"
+        )
+    seekable = getattr(source, "seekable", None)
+    return source if seekable is not None and seekable() else io.BytesIO(source.read())
+
+
+def _mono(sound: Decoder, name: str, frames: int) -> Iterator[np.ndarray]:
+    """Blocks until the decoder has no more: a header's count of frames may be wrong."""
+    while True:
+        block = sound.read(frames, dtype="float32", always_2d=True)
+        if not len(block):
+            return
+        yield _finite(block[:, 0] if block.shape[1] == 1 else block.mean(axis=1), name)
+
+
+def _finite(samples: np.ndarray, name: str) -> np.ndarray:
+    if not np.isfinite(samples).all():
+        bad = int(np.count_nonzero(~np.isfinite(samples)))
+        raise AudioError(
+            f"{name}: expected finite samples, received {bad} that are NaN or infinite. "
+            "Repair the recording or leave it out"
+        )
+    return samples
+
+
+def _enter(sound: Decoder, name: str, rate: int, first: int) -> int:
+    """Goes to a place before output sample `first` from where that comes out right; its output sample."""
+    begin = first / rate
+    if sound.samplerate != rate:
+        begin -= PREROLL / min(sound.samplerate, rate)
+    if sound.format in ("MP3", "OGG"):
+        begin -= RUN_IN
+    if sound.format == "OGG":
+        begin = min(begin, sound.frames / sound.samplerate - OGG_TAIL)
+    # A frame of the file and a sample of the output fall on the same instant `common` times a second.
+    common = math.gcd(sound.samplerate, rate)
+    periods = max(0, math.floor(begin * common))
+    try:
+        if periods:
+            sound.seek(periods * (sound.samplerate // common))
+    except soundfile.LibsndfileError as error:
+        raise AudioError(_silent(name, first / rate)) from error
+    return periods * (rate // common)
+
+
+def _silent(name: str, start: float = 0.0) -> str:
+    where = f"after second {start:g}" if start else "in it"
+    return f"{name}: expected sound, received a file with no samples {where}. Leave it out"
+
+
+def _check_part(name: str, start: float, seconds: float | None) -> None:
+    for what, value in (("start", start), ("seconds", 1.0 if seconds is None else seconds)):
+        number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+        if not number or value < 0 or (what == "seconds" and value == 0):
+            least = "0 or more" if what == "start" else "more than 0"
+            raise AudioError(f"{name}: expected {what} to be {least}, received {value!r}. It is in seconds")

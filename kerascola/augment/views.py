@@ -1,0 +1,15 @@
+"""Views of a clip: pure functions of the sound and of parameters that were drawn outside the graph."""
+
+from keras import ops
+
+
+def unit_norm(clips):
+    """[batch, samples] -> the same scaled to unit L2 norm; silence stays silence."""
+    energy = ops.sum(clips * clips, axis=-1, keepdims=True)
+    return clips * ops.rsqrt(ops.maximum(energy, 1e-9))
+
+
+def crop(clips, starts, length: int):
+    """clips [batch, samples], starts [batch] int -> [batch, length]; starts + length must not pass the end."""
+    positions = ops.expand_dims(starts, -1) + ops.expand_dims(ops.arange(length, dtype="int32"), 0)
+    return ops.take_along_axis(clips, positions, axis=1)

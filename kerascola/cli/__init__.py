@@ -1,0 +1,70 @@
+"""Contrastive audio encoders: embed sound, train on unlabelled recordings."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+import kerascola
+from kerascola.errors import KerascolaError
+
+# Each is a module here with add_arguments(parser), run(args) and a docstring, its help.
+VERBS = ("embed", "pretrain", "recipes", "demo", "doctor")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    verb = arguments[0] if arguments and arguments[0] in VERBS else None
+
+    def run() -> int:
+        parser = make_parser(verb)
+        args = parser.parse_args(arguments)
+        if args.verb is None:
+            parser.print_help()
+            return 0
+        return args.command(args)
+
+    return guarded(verb, run)
+
+
+def guarded(command: str | None, run: Callable[[], int]) -> int:
+    """What a user can put right is said in a line, without a traceback."""
+    try:
+        return run()
+    except KerascolaError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        remedy = install_command(command, error.name)
+        if remedy is None:
+            raise
+        print(f"{command} needs {error.name}, which is not installed: {remedy}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def make_parser(verb: str | None) -> argparse.ArgumentParser:
+    """With that verb only, so that its start does not wait for the others; with all of them for None."""
+    parser = argparse.ArgumentParser(prog="kerascola", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"kerascola {kerascola.__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+    for name in VERBS if verb is None else (verb,):
+        module = import_module(f"kerascola.cli.{name}")
+        text = (module.__doc__ or "").strip()
+        sub = verbs.add_parser(name, help=text.splitlines()[0].rstrip("."), description=text)
+        module.add_arguments(sub)
+        sub.set_defaults(command=module.run)
+    return parser
+
+
+def install_command(verb: str | None, missing: str | None) -> str | None:
+    """The pip command that brings a package, None for one that kerascola does not know."""
+    from kerascola.cli.doctor import MODULES, NEEDS, keras_backend, pip_command
+
+    root = (missing or "").partition(".")[0]
+    if root not in MODULES:
+        return None
+    extras = NEEDS[verb].extras if verb in NEEDS else ("train",)
+    return pip_command(extras, keras_backend()[0])

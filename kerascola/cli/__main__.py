@@ -1,0 +1,3 @@
+from kerascola.cli import main
+
+raise SystemExit(main())

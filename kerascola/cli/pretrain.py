@@ -1,0 +1,41 @@
+"""Pre-train an encoder on a folder of unlabelled recordings; writes model.keras into a run directory."""
+
+import argparse
+import sys
+import time
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", help="a recipe's name (see `kerascola recipes list`) or a YAML file")
+    parser.add_argument("--data", required=True, metavar="FOLDER", help="recordings, in any sub-folders")
+    parser.add_argument("--run", metavar="DIR", help="run directory (default: runs/RECIPE-DATE-TIME)")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --run after its last epoch")
+    parser.add_argument(
+        "--set",
+        dest="changes",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change one value of the recipe, as in --set train.batch_size=256; may be repeated",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    from kerascola import recipes
+    from kerascola.errors import RecipeError
+
+    recipe = recipes.load(args.recipe, args.changes)
+    if args.resume and not args.run:
+        raise RecipeError("--resume needs the run to go on with: --run DIR")
+
+    from kerascola.cli.quiet import import_keras
+
+    import_keras()
+    from kerascola.training.pretrain import pretrain
+    from kerascola.training.run import Run
+
+    folder = args.run or f"runs/{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    print(f"run directory: {folder}", file=sys.stderr)
+    model = pretrain(recipe, args.data, Run(folder), args.resume)
+    print(f"{model}\nnext: kerascola-export {model} --format onnx --out {model.with_suffix('.onnx')}")
+    return 0

@@ -1,0 +1,72 @@
+"""Batches of clips for pre-training. What batch number `step` holds follows from (seed, step) alone."""
+
+import warnings
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+
+from kerascola.data.draws import generator, order
+from kerascola.data.folder import Folder
+from kerascola.errors import AudioError, DataError
+
+AHEAD = 2  # batches being read while one is trained on
+Batch = dict[str, np.ndarray]
+
+
+class Batches:
+    """{"clips": float32 [batch, clip_samples], "starts": int32 [batch, 2]}: where two crops of each clip begin."""
+
+    def __init__(self, folder: Folder, batch_size: int, clip_samples: int, crop_samples: int, seed: int) -> None:
+        if len(folder) < batch_size:
+            raise DataError(
+                f"a batch of {batch_size} needs as many clips, {folder.root} has {len(folder)}: "
+                f"--set train.batch_size={max(2, len(folder))} or add recordings"
+            )
+        self.folder, self.batch_size, self.seed = folder, batch_size, seed
+        self.clip_samples, self.crop_samples = clip_samples, crop_samples
+        self.steps_per_pass = len(folder) // batch_size  # the remainder of a pass is left out
+
+    def from_step(self, step: int, threads: int = 2) -> Iterator[tuple[Batch]]:
+        """Endless, in the form `fit` takes, the next batches read in the background."""
+        with ThreadPoolExecutor(threads) as pool:
+            ahead: deque[list[Future]] = deque()
+            while True:
+                while len(ahead) <= AHEAD:
+                    ahead.append([pool.submit(self.example, *key) for key in self.keys(step + len(ahead))])
+                yield (collate([future.result() for future in ahead.popleft()]),)
+                step += 1
+
+    def keys(self, step: int) -> list[tuple[int, int]]:
+        """(pass, clip) of each example of a batch."""
+        epoch, within = divmod(step, self.steps_per_pass)
+        clips = order(self.seed, epoch, len(self.folder))
+        return [(epoch, int(c)) for c in clips[within * self.batch_size :][: self.batch_size]]
+
+    def example(self, epoch: int, clip: int) -> Batch:
+        draw = generator(self.seed, epoch, clip)
+        sound = self.stretch(clip, where=draw.random())[: self.clip_samples]
+        missing = self.crop_samples - len(sound)
+        if missing > 0:  # as the original: silence on both sides
+            sound = np.pad(sound, (missing // 2, missing - missing // 2))
+        starts = draw.integers(0, len(sound) - self.crop_samples, size=2, endpoint=True)
+        clips = np.zeros(self.clip_samples, np.float32)
+        clips[: len(sound)] = sound
+        return {"clips": clips, "starts": starts.astype(np.int32)}
+
+    def stretch(self, clip: int, where: float) -> np.ndarray:
+        """A file that breaks off in the middle of training is named and the next one read in its place."""
+        seconds = self.clip_samples / self.folder.sample_rate
+        for offset in range(len(self.folder)):
+            try:
+                return self.folder.stretch((clip + offset) % len(self.folder), seconds, where)
+            except AudioError as error:
+                if self.folder.unreadable == "fail":
+                    raise
+                warnings.warn(f"skipped: {error}", stacklevel=2)
+        raise DataError(f"{self.folder.root}: no file can be read any more")
+
+
+def collate(examples: list[Batch]) -> Batch:
+    return {key: np.stack([example[key] for example in examples]) for key in examples[0]}

@@ -1,0 +1,48 @@
+"""The model that is shipped, and its file: a plain Keras archive that also knows how it is to be used."""
+
+import json
+import os
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+
+import keras
+
+from kerascola.errors import ModelError
+from kerascola.runtime.metadata import Metadata
+
+MEMBER = "kerascola.json"
+
+
+def embedder(frontend: keras.Model, encoder: keras.Model) -> keras.Model:
+    """waveform [batch, samples] -> embedding [batch, dim], of Keras's own layers only."""
+    waveform = keras.Input((None,), dtype="float32", name="waveform")
+    embedding = keras.layers.Identity(name="embedding", dtype="float32")(encoder(frontend(waveform)))
+    return keras.Model(waveform, embedding, name="embedder")
+
+
+def save_embedder(model: keras.Model, metadata: Metadata, path: str | Path) -> Path:
+    """Write `path` whole or not at all. `keras.saving.load_model` reads it without this package."""
+    path = Path(path)
+    partial = path.with_name(f".partial-{path.name}")
+    try:
+        model.save(partial)
+        with zipfile.ZipFile(partial, "a") as archive:
+            archive.writestr(MEMBER, json.dumps(asdict(metadata), indent=1))
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def load_embedder(path: str | Path) -> tuple[keras.Model, Metadata | None]:
+    """The model, and its metadata unless the file was saved again by Keras, which drops it."""
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file. Expected a Keras model, NAME.keras")
+    if not zipfile.is_zipfile(path):
+        raise ModelError(f"{path} is not a Keras archive. Expected a file that `model.save('NAME.keras')` wrote")
+    with zipfile.ZipFile(path) as archive:
+        member = json.loads(archive.read(MEMBER)) if MEMBER in archive.namelist() else None
+    metadata = Metadata(**{**member, "labels": tuple(member["labels"])}) if member else None
+    return keras.saving.load_model(path, compile=False), metadata

@@ -1,0 +1,54 @@
+"""COLA's objective (Saeed et al. 2021, equation 1): tell a clip's other segment from those of the batch."""
+
+import keras
+from keras import layers, ops
+
+
+class Cola(layers.Layer):
+    """Anchors [n, d] and positives [n, d] -> loss and accuracy of picking the right one among n.
+
+    `bilinear` compares tanh(LayerNorm(projections)) through a learnt matrix; `dot` compares directions, at a
+    temperature.
+    """
+
+    def __init__(self, similarity: str = "bilinear", dimension: int = 512, temperature: float = 0.2, **kwargs) -> None:
+        super().__init__(**kwargs)
+        if similarity not in ("bilinear", "dot"):
+            raise ValueError(f"expected similarity 'bilinear' or 'dot', received {similarity!r}")
+        self.similarity, self.dimension, self.temperature = similarity, dimension, temperature
+        self.projection = layers.Dense(dimension, name="projection")
+        self.normalisation = layers.LayerNormalization(name="normalisation")
+
+    def build(self, anchors_shape, positives_shape) -> None:
+        self.projection.build(anchors_shape)
+        if self.similarity == "bilinear":
+            self.normalisation.build((None, self.dimension))
+            self.weight = self.add_weight(
+                shape=(self.dimension, self.dimension),
+                initializer=keras.initializers.RandomNormal(stddev=0.05),
+                name="bilinear",
+            )
+
+    def similarities(self, anchors, positives):
+        """[n, n] float32 logits: row i holds anchor i against every positive."""
+        anchors, positives = self.project(anchors), self.project(positives)
+        if self.similarity == "bilinear":
+            return ops.matmul(anchors @ ops.cast(self.weight, "float32"), ops.transpose(positives))
+        return ops.matmul(anchors, ops.transpose(positives)) / self.temperature
+
+    def project(self, embeddings):
+        projected = self.projection(embeddings)
+        if self.similarity == "bilinear":
+            return ops.cast(ops.tanh(self.normalisation(projected)), "float32")
+        return ops.normalize(ops.cast(projected, "float32"), axis=-1)
+
+    def call(self, anchors, positives):
+        logits = self.similarities(anchors, positives)
+        right = ops.arange(ops.shape(logits)[0])
+        loss = ops.mean(keras.losses.sparse_categorical_crossentropy(right, logits, from_logits=True))
+        hits = ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), ops.cast(right, "int32"))
+        return {"loss": loss, "accuracy": ops.mean(ops.cast(hits, "float32"))}
+
+    def get_config(self):
+        config = {"similarity": self.similarity, "dimension": self.dimension, "temperature": self.temperature}
+        return {**super().get_config(), **config}

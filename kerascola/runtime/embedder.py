@@ -1,0 +1,158 @@
+"""Sound -> embeddings, with onnxruntime and an exported model."""
+
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, Literal
+
+import numpy as np
+
+from kerascola.audio.segment import windows
+from kerascola.errors import AudioError, KerascolaError, ModelError
+from kerascola.runtime.clip import is_several, load
+from kerascola.runtime.packing import Batch, Packing
+from kerascola.runtime.session import INPUT, OUTPUT, Provider, check_count, first_line, open_session
+
+
+@dataclass
+class Mean:
+    total: np.ndarray  # float64 [dimension]
+    windows: int
+    missing: int  # windows not yet added
+
+
+class Embedder:
+    """An exported model: embed(clip) -> float32 [dimension], embed([clip, ...]) -> [n, dimension].
+
+    A clip is a path, bytes, a binary file object, an array with its rate, (array, rate), or a dict that has
+    "array" and "sampling_rate", "bytes" or "path". Its embedding is the mean over its windows.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str],
+        *,
+        providers: str | Sequence[Provider] | None = None,
+        threads: int | None = None,
+        batch_size: int = 32,
+    ) -> None:
+        self.batch_size = check_count(batch_size, "batch_size", least=1)
+        self.session, self.metadata = open_session(model, providers, threads)
+        self.path = os.fspath(model)
+
+    @property
+    def dimension(self) -> int:
+        return self.metadata.dimension
+
+    @property
+    def sample_rate(self) -> int:
+        return self.metadata.sample_rate
+
+    def __call__(self, audio: Any, rate: int | None = None) -> np.ndarray:
+        return self.embed(audio, rate)
+
+    def embed(self, audio: Any, rate: int | None = None) -> np.ndarray:
+        """One clip -> [dimension]; a list of clips -> [n, dimension]. `rate` is that of bare arrays."""
+        if not is_several(audio):
+            vectors, _ = self.frames(audio, rate)
+            return vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+        vectors = np.zeros((len(audio), self.dimension), np.float32)
+        for index, vector in self.each(audio, rate):
+            vectors[index] = vector
+        return vectors
+
+    def frames(
+        self, audio: Any, rate: int | None = None, hop_seconds: float | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The windows of one clip: float32 [n, dimension], and their centres in seconds, float64 [n]."""
+        if is_several(audio):
+            raise AudioError(f"expected one clip, received a {type(audio).__name__}. Call frames for each")
+        hop = self.metadata.hop_samples if hop_seconds is None else self._hop(hop_seconds)
+        waveform = load(audio, rate, self.sample_rate)
+        starts = windows(len(waveform), self.metadata.window_samples, hop)
+        vectors = np.empty((len(starts), self.dimension), np.float32)
+        for i in range(0, len(starts), self.batch_size):
+            part = starts[i : i + self.batch_size]
+            vectors[i : i + len(part)] = self._run([self._window(waveform, start) for start in part])
+        if not np.isfinite(vectors).all():
+            raise ModelError(self._not_finite("the clip"))
+        length = min(len(waveform), self.metadata.window_samples)
+        return vectors, (starts + length / 2) / self.sample_rate
+
+    def each(
+        self, clips: Iterable[Any], rate: int | None = None, on_error: Literal["raise", "return"] = "raise"
+    ) -> Iterator[tuple[int, Any]]:
+        """(index, embedding) of each clip once it is done, in memory that does not grow with their number.
+
+        The order is nearly that of the clips. With on_error="return" a clip that cannot be read gives
+        (index, AudioError), and the others go on.
+        """
+        if on_error not in ("raise", "return"):
+            raise KerascolaError(f"expected on_error to be 'raise' or 'return', received {on_error!r}")
+        packing, means = Packing(self.batch_size), dict[int, Mean]()
+        for index, clip in enumerate(clips):
+            try:
+                waveform = load(clip, rate, self.sample_rate)
+            except AudioError as error:
+                if on_error == "raise":
+                    raise AudioError(f"item {index}: {error}") from error
+                yield index, error
+                continue
+            starts = windows(len(waveform), self.metadata.window_samples, self.metadata.hop_samples)
+            means[index] = Mean(np.zeros(self.dimension), len(starts), len(starts))
+            for start in starts:
+                batch = packing.add(index, self._window(waveform, start))
+                if batch:
+                    yield from self._finished(batch, means)
+        for batch in packing.rest():
+            yield from self._finished(batch, means)
+
+    def _finished(self, batch: Batch, means: dict[int, Mean]) -> Iterator[tuple[int, np.ndarray]]:
+        """Runs a batch; the clips that it completes."""
+        vectors = self._run([window for _, window in batch])
+        for (index, _), vector in zip(batch, vectors, strict=True):
+            if not np.isfinite(vector).all():
+                raise ModelError(self._not_finite(f"item {index}"))
+            mean = means[index]
+            mean.total += vector
+            mean.missing -= 1
+            if not mean.missing:
+                yield index, (means.pop(index).total / mean.windows).astype(np.float32)
+
+    def _window(self, waveform: np.ndarray, start: int) -> np.ndarray:
+        window = waveform[start : start + self.metadata.window_samples]
+        missing = self.metadata.min_samples - len(window)
+        return np.pad(window, (0, missing)) if missing > 0 else window
+
+    def _run(self, batch: list[np.ndarray]) -> np.ndarray:
+        """Windows of one length -> float32 [batch, dimension]."""
+        waveform = np.stack(batch)
+        try:
+            (vectors,) = self.session.run([OUTPUT], {INPUT: waveform})
+        except Exception as error:  # onnxruntime's errors share no base class of their own
+            raise ModelError(
+                f"{self.path}: expected the embeddings of {list(waveform.shape)} samples, "
+                f"received: {first_line(error)}. Export the model again"
+            ) from error
+        if vectors.shape != (len(batch), self.dimension):
+            raise ModelError(
+                f"{self.path}: expected embeddings of the shape {[len(batch), self.dimension]}, "
+                f"received {list(vectors.shape)}. Export the model again"
+            )
+        return vectors
+
+    def _hop(self, seconds: float) -> int:
+        number = isinstance(seconds, Real) and not isinstance(seconds, bool) and math.isfinite(seconds)
+        if not number or round(seconds * self.sample_rate) < 1:
+            raise AudioError(
+                f"expected hop_seconds to be at least one sample, 1/{self.sample_rate}, received {seconds!r}"
+            )
+        return round(seconds * self.sample_rate)
+
+    def _not_finite(self, what: str) -> str:
+        return (
+            f"{self.path}: expected finite embeddings, received NaN or infinity for {what}. "
+            "Look at its samples: a level far from the training data's can overflow"
+        )

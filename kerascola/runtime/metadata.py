@@ -1,0 +1,54 @@
+"""What an artefact knows about itself: one record, in the Keras archive and in the ONNX file alike."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from kerascola.errors import ModelError
+
+FORMAT = "1"
+FORMAT_KEY = "kerascola_format"
+
+
+@dataclass(frozen=True)
+class Metadata:
+    sample_rate: int
+    window_samples: int  # what the encoder was trained on; longer clips are cut into windows of this length
+    hop_samples: int  # from the start of one window to the next
+    min_samples: int  # below this the model is undefined; `Embedder` pads with silence up to it
+    dimension: int
+    recipe: str = ""
+    licence: str = ""
+    labels: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)  # of what trained and exported it
+    verified: Mapping[str, Any] = field(default_factory=dict)  # the errors measured after writing
+
+    def to_props(self) -> dict[str, str]:
+        """As ONNX metadata: one readable key per field, JSON where it is not a plain number or text."""
+        values = asdict(self).items()
+        return {FORMAT_KEY: FORMAT} | {k: v if isinstance(v, str) else json.dumps(v) for k, v in values}
+
+    @classmethod
+    def from_props(cls, props: Mapping[str, str], source: str) -> "Metadata":
+        if props.get(FORMAT_KEY) != FORMAT:
+            raise ModelError(
+                f"{source} was not made by this version of kerascola-export: expected the metadata key "
+                f"{FORMAT_KEY!r} = {FORMAT!r}, received {props.get(FORMAT_KEY)!r}. "
+                "Export the Keras model again: kerascola-export MODEL.keras"
+            )
+        texts = {f.name for f in fields(cls) if f.type in (str, "str")}
+        counts = [f.name for f in fields(cls) if f.type in (int, "int")]
+        known = {f.name for f in fields(cls)} & set(props)
+        try:
+            values: dict[str, Any] = {k: props[k] if k in texts else json.loads(props[k]) for k in known}
+            values["labels"] = tuple(values.get("labels", ()))
+            for name in counts:
+                if type(values[name]) is not int or values[name] < 1:
+                    raise ValueError(f"{name} is {values[name]!r}, not a count")
+            return cls(**values)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(
+                f"{source}: expected complete kerascola metadata, received it damaged ({error!r}). "
+                "Export the model again"
+            ) from error

@@ -1,0 +1,106 @@
+"""An exported .onnx file -> an onnxruntime session that keeps kerascola's contract."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+
+from kerascola.errors import KerascolaError, ModelError
+from kerascola.runtime.metadata import Metadata
+
+INPUT, OUTPUT = "waveform", "embedding"  # float32 [batch, samples] -> float32 [batch, dimension]
+
+Provider = str | tuple[str, dict[str, Any]]  # tuple: with onnxruntime's options for it
+
+
+def open_session(
+    model: str | os.PathLike[str], providers: str | Sequence[Provider] | None, threads: int | None
+) -> tuple[onnxruntime.InferenceSession, Metadata]:
+    path = _checked_path(model)
+    wanted = _checked_providers(providers)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    # 0: onnxruntime chooses
+    options.intra_op_num_threads = check_count(0 if threads is None else threads, "threads", least=0)
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=wanted)
+    except Exception as error:  # onnxruntime's errors share no base class of their own
+        raise ModelError(
+            f"{path}: expected an ONNX model that onnxruntime {onnxruntime.__version__} can open, received: "
+            f"{first_line(error)}. Export the Keras model again: kerascola-export MODEL.keras"
+        ) from error
+    metadata = Metadata.from_props(session.get_modelmeta().custom_metadata_map, str(path))
+    _check_contract(session, metadata, path)
+    names = [p if isinstance(p, str) else p[0] for p in wanted]
+    missing = [name for name in names if name not in session.get_providers()]
+    if missing:  # onnxruntime has gone on with the CPU by itself
+        raise KerascolaError(
+            f"expected onnxruntime to run on {', '.join(missing)}, received only "
+            f"{', '.join(session.get_providers())}: libraries did not load (see above). "
+            "Repair them, or ask for the CPU: providers=None"
+        )
+    return session, metadata
+
+
+def check_count(value: Any, what: str, least: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise KerascolaError(f"expected {what} to be a whole number from {least}, received {value!r}")
+    return value
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def _checked_path(model: str | os.PathLike[str]) -> Path:
+    if not isinstance(model, str | os.PathLike):
+        raise ModelError(f"expected the path of an .onnx file, received a {type(model).__name__}")
+    path = Path(model)
+    if not path.is_file():
+        what = "a folder" if path.is_dir() else "no such file"
+        raise ModelError(f"{path}: expected an .onnx file, received {what}. Check the path")
+    if path.suffix == ".keras":
+        raise ModelError(
+            f"{path}: expected an .onnx file, received a Keras model. "
+            f"Export it first: kerascola-export {path} --format onnx --out {path.with_suffix('.onnx')}"
+        )
+    return path
+
+
+def _checked_providers(providers: str | Sequence[Provider] | None) -> list[Provider]:
+    if providers is None:
+        return ["CPUExecutionProvider"]
+    wanted: list[Provider] = [providers] if isinstance(providers, str) else list(providers)
+    available = onnxruntime.get_available_providers()
+    unknown = [p for p in wanted if (p if isinstance(p, str) else p[0]) not in available]
+    if unknown or not wanted:
+        raise KerascolaError(
+            f"expected providers that this onnxruntime has ({', '.join(available)}), received {providers!r}. "
+            "Others come with another build: CUDA with onnxruntime-gpu in place of onnxruntime"
+        )
+    return wanted
+
+
+def _check_contract(session: onnxruntime.InferenceSession, metadata: Metadata, path: Path) -> None:
+    inputs = [(i.name, i.type, len(i.shape)) for i in session.get_inputs()]
+    outputs = {o.name: (o.type, len(o.shape)) for o in session.get_outputs()}
+    expected = ("tensor(float)", 2)
+    if inputs != [(INPUT, *expected)] or outputs.get(OUTPUT) != expected:
+        raise ModelError(
+            f"{path}: expected the input {INPUT} and the output {OUTPUT}, both float32 of two axes, "
+            f"received the inputs {inputs} and the outputs {outputs}. Export the model again"
+        )
+    fixed = [size for size in session.get_inputs()[0].shape if isinstance(size, int)]
+    if fixed:
+        raise ModelError(
+            f"{path}: expected an input of any batch and any length, received the shape "
+            f"{session.get_inputs()[0].shape}. Export the model again with both axes dynamic"
+        )
+    width = next(o.shape[1] for o in session.get_outputs() if o.name == OUTPUT)
+    if isinstance(width, int) and width != metadata.dimension:
+        raise ModelError(
+            f"{path}: expected embeddings of {metadata.dimension} numbers, as its metadata says, "
+            f"received {width}. Export the model again"
+        )

@@ -1,0 +1,81 @@
+"""What a bare install can do: numpy, onnxruntime, soundfile and soxr, and none of the rest."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from onnx_models import write_statistics_model
+
+BLOCKER = """
+import sys
+
+class Blocker:
+    blocked = {"keras", "tensorflow", "jax", "torch", "onnx", "pydantic", "yaml", "rich", "matplotlib"}
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in self.blocked:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocker())
+"""
+
+
+@pytest.fixture
+def bare(tmp_path):
+    write_statistics_model(tmp_path / "model.onnx")
+    soundfile.write(tmp_path / "a.wav", np.sin(np.arange(20000) * 0.1), 16000)
+
+    def run(program: str) -> subprocess.CompletedProcess[str]:
+        root = Path(__file__).parents[2]
+        path = f"import sys; sys.path.insert(0, {str(root)!r})\n"
+        return subprocess.run(
+            [sys.executable, "-c", BLOCKER + path + program],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run
+
+
+def test_an_embedding(bare):
+    done = bare("import kerascola; print(kerascola.Embedder('model.onnx').embed('a.wav').shape)")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "(4,)"
+
+
+def test_importing_the_package_imports_nothing_heavy(bare):
+    done = bare("import kerascola, kerascola.cli; print({'numpy', 'onnxruntime', 'soundfile'} & set(sys.modules))")
+    assert done.stdout.strip() == "set()", done.stderr
+
+
+def test_the_embed_command(bare, tmp_path):
+    done = bare("from kerascola.cli import main; sys.exit(main(['embed', 'model.onnx', 'a.wav', '--out', 'e.npz']))")
+    assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "e.npz") as saved:
+        assert saved["embedding"].shape == (1, 4)
+
+
+def test_the_doctor_command(bare):
+    done = bare("from kerascola.cli import main; sys.exit(main(['doctor']))")
+    assert done.returncode == 0, done.stderr
+    assert "embed " in done.stdout and "ready" in done.stdout
+
+
+def test_help_needs_no_extra(bare):
+    done = bare("from kerascola.cli import main; sys.exit(main([]))")
+    assert done.returncode == 0, done.stderr
+    for verb in ("embed", "doctor", "pretrain", "recipes", "demo"):
+        assert verb in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["pretrain", "cola", "--data", "."], ["recipes", "list"]])
+def test_a_command_that_needs_more_says_what(bare, arguments):
+    done = bare(f"from kerascola.cli import main; sys.exit(main({arguments!r}))")
+    assert done.returncode == 1
+    assert f"kerascola {arguments[0]} needs " in done.stderr and "pip install" in done.stderr
+    assert "Traceback" not in done.stderr

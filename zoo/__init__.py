@@ -1,0 +1,1 @@
+"""Recipes, and in time checkpoints, as data."""
