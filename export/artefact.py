@@ -19,12 +19,21 @@ NEEDED = ("sample_rate", "window_samples", "min_samples")
 def export_file(model_path: Path, out: Path, format: str, say: Say, known: dict[str, Any]) -> Metadata:
     if format not in WRITERS:
         raise ExportError(f"expected a format of {', '.join(WRITERS)}, received {format!r}")
-    if not out.parent.is_dir():
-        raise ExportError(f"{out.parent}: no such folder to write {out.name} into. Make it first")
+    check_place(out, format)
     model, found = load_embedder(model_path)
     check(model, model_path)
     metadata = complete(found, known, int(model.output.shape[-1]), model_path)
     return WRITERS[format](model, metadata, out, say)
+
+
+def check_place(out: Path, format: str) -> None:
+    """A folder to write into, and at most an artefact of that format in the way."""
+    if not out.parent.is_dir():
+        raise ExportError(f"{out.parent}: no such folder to write {out.name} into. Make it first")
+    replaceable = out.is_file() if format == "onnx" else (out / "saved_model.pb").is_file()
+    if out.exists() and not replaceable:
+        what = "a file" if format == "onnx" else "a SavedModel"
+        raise ExportError(f"{out} is there and is not {what}, so it is not replaced. Name another by --out")
 
 
 def check(model: keras.Model, path: Path) -> None:

@@ -72,6 +72,8 @@ def fold_affine(model: onnx.ModelProto) -> None:
 def per_channel(value: np.ndarray, weight: np.ndarray) -> np.ndarray | None:
     """[channels] if `value` broadcasts as one number per channel over a Conv's output, else None."""
     channels = len(weight)
+    if value.ndim > weight.ndim:  # the output gains an axis
+        return None
     shape = (1,) * (weight.ndim - value.ndim) + value.shape
     if value.size == 1:
         return np.full(channels, value.reshape(()), np.float64)

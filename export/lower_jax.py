@@ -31,8 +31,9 @@ def drop_broadcasts(model: onnx.ModelProto) -> None:
     graph = model.graph
     producer = {output: node for node in graph.node for output in node.output}
     inferred = shape_inference.infer_shapes(model).graph
-    ranks = {v.name: len(v.type.tensor_type.shape.dim) for v in (*inferred.value_info, *inferred.input)}
-    ranks |= {initializer.name: len(initializer.dims) for initializer in graph.initializer}
+    values = (*inferred.value_info, *inferred.input, *inferred.output)
+    shapes = {v.name: [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim] for v in values}
+    shapes |= {initializer.name: list(initializer.dims) for initializer in graph.initializer}
     for node in graph.node:
         if node.op_type not in ELEMENTWISE or len(node.input) != 2:
             continue
@@ -40,8 +41,7 @@ def drop_broadcasts(model: onnx.ModelProto) -> None:
         if len(expands) != 1:
             continue
         expand, other = producer[node.input[expands[0]]], node.input[1 - expands[0]]
-        narrow = ranks.get(expand.input[0])
-        if narrow is not None and narrow <= ranks.get(other, -1):
+        if other in shapes and shapes[other] == shapes.get(node.output[0]):  # by itself it gives the whole shape
             node.input[expands[0]] = expand.input[0]
 
 

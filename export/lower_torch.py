@@ -25,7 +25,9 @@ class Forward(torch.nn.Module):
 def lower(model: keras.Model, minimum: int, opset: int) -> onnx.ModelProto:
     """Batch and the second axis become dynamic, the latter at least `minimum`."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision is not installed
-    module = Forward(model).eval().requires_grad_(False)
+    module = Forward(model).eval()
+    gradients = {parameter: parameter.requires_grad for parameter in module.parameters()}
+    module.requires_grad_(False)
     example = torch.randn(3, 2 * minimum + 1, *model.inputs[0].shape[2:])
     try:
         with torch.no_grad():
@@ -38,7 +40,8 @@ def lower(model: keras.Model, minimum: int, opset: int) -> onnx.ModelProto:
                 verbose=False,
             )
     finally:
-        module.requires_grad_(True)
+        for parameter, needed in gradients.items():
+            parameter.requires_grad_(needed)
     if program is None:  # never so with dynamo=True, by torch's types only
         raise ExportError("expected an ONNX program from torch, received none")
     return program.model_proto

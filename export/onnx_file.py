@@ -87,7 +87,7 @@ def lower_one(model: keras.Model, minimum: int) -> onnx.ModelProto:
 def split(model: keras.Model) -> tuple[keras.Model, keras.Model] | None:
     """(frontend, encoder) if the model is nothing but the one after the other."""
     plain = (keras.layers.InputLayer, keras.layers.Identity)
-    layers = [layer for layer in model.layers if not isinstance(layer, plain)]
+    layers = [step for step in model.operations if not isinstance(step, plain)]  # bare keras.ops are no layers
     if [layer.name for layer in layers] != ["frontend", "encoder"]:
         return None
     return layers[0], layers[1]

@@ -8,7 +8,6 @@ caller compares those with the model on its own backend.
 import dataclasses
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -45,8 +44,8 @@ def export_saved_model(model: keras.Model, metadata: Metadata, out: Path, say: S
         member = work / "saved_model" / METADATA
         member.parent.mkdir(exist_ok=True)
         member.write_text(json.dumps(dataclasses.asdict(metadata), indent=1))
-        if out.is_dir():
-            shutil.rmtree(out)
+        if out.exists():
+            os.replace(out, work / "replaced")
         os.replace(work / "saved_model", out)
     return metadata
 

@@ -1,6 +1,7 @@
 """A recipe: everything a pre-training run follows, as YAML that states only its difference from its `base:`."""
 
 import difflib
+import os.path
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from kerascola.errors import RecipeError
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Encoder(Section):
@@ -50,7 +51,7 @@ class Train(Section):
     batch_size: int = Field(64, ge=2)
     epochs: int = Field(100, ge=1)
     steps_per_epoch: int | None = Field(None, ge=1)  # None: once through the data
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**32)
 
 
 class Recipe(Section):
@@ -105,13 +106,13 @@ def text(recipe: str) -> str:
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():
             raise RecipeError(f"{recipe}: no such recipe file")
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
     if recipe not in names():
         raise RecipeError(
-            f"unknown recipe {recipe!r}{nearest(recipe, names())}. Expected the path of a YAML file or one of: "
+            f"unknown recipe {recipe!r}{nearest(recipe, names())} Expected the path of a YAML file or one of: "
             + ", ".join(names())
         )
-    return (resources.files("kerascola.zoo") / "recipes" / f"{recipe}.yaml").read_text()
+    return (resources.files("kerascola.zoo") / "recipes" / f"{recipe}.yaml").read_text(encoding="utf-8")
 
 
 def resolve(recipe: str, seen: tuple[str, ...]) -> dict[str, Any]:
@@ -120,7 +121,7 @@ def resolve(recipe: str, seen: tuple[str, ...]) -> dict[str, Any]:
         raise RecipeError(f"recipes that are each other's base: {' -> '.join((*seen, recipe))}")
     try:
         tree = yaml.safe_load(text(recipe)) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"{recipe} is not YAML: {error}") from error
     if not isinstance(tree, dict):
         raise RecipeError(f"{recipe}: expected sections such as `encoder:`, received {type(tree).__name__}")
@@ -129,7 +130,7 @@ def resolve(recipe: str, seen: tuple[str, ...]) -> dict[str, Any]:
     if base is None:
         return tree
     if str(base).endswith((".yaml", ".yml")):  # a base file is named relative to the recipe that names it
-        base = str(Path(recipe).parent / base)
+        base = os.path.normpath(Path(recipe).parent / base)  # one spelling, so that a circle is seen
     return merge(resolve(str(base), (*seen, recipe)), tree)
 
 
@@ -159,7 +160,7 @@ def parse_change(change: str) -> dict[str, Any]:
 def validate(tree: dict[str, Any], source: str) -> Recipe:
     """Every error at once, each with its path."""
     try:
-        return Recipe(**tree)
+        return Recipe.model_validate(tree)
     except ValidationError as error:
         found = error.errors()
         lines = [f"  {'.'.join(map(str, e['loc'])) or 'recipe'}: {explain(e)}" for e in found]
@@ -171,7 +172,7 @@ def explain(error: Any) -> str:
     """One pydantic error in a sentence."""
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         known = known_keys(error["loc"][:-1])
-        return f"unknown key{nearest(str(error['loc'][-1]), known)}. Known: {', '.join(known)}"
+        return f"unknown key{nearest(str(error['loc'][-1]), known)} Known: {', '.join(known)}"
     message = error["msg"].removeprefix("Value error, ")
     return message if error["type"] == "value_error" else f"{message}. Received {error['input']!r}"
 
@@ -185,4 +186,4 @@ def known_keys(path: tuple[int | str, ...]) -> list[str]:
 
 def nearest(word: str, known: list[str]) -> str:
     close = difflib.get_close_matches(word, known, 1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return f"; did you mean {close[0]!r}?" if close else "."

@@ -5,6 +5,7 @@ from keras import ops
 
 def unit_norm(clips):
     """[batch, samples] -> the same scaled to unit L2 norm; silence stays silence."""
+    clips = ops.convert_to_tensor(clips)
     energy = ops.sum(clips * clips, axis=-1, keepdims=True)
     return clips * ops.rsqrt(ops.maximum(energy, 1e-9))
 

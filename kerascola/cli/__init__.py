@@ -38,7 +38,11 @@ def guarded(command: str | None, run: Callable[[], int]) -> int:
         remedy = install_command(command, error.name)
         if remedy is None:
             raise
-        print(f"{command} needs {error.name}, which is not installed: {remedy}", file=sys.stderr)
+        program = f"kerascola {command}" if command in VERBS else command
+        print(f"{program} needs {error.name}, which is not installed: {remedy}", file=sys.stderr)
+        return 1
+    except OSError as error:  # a full disk, a folder that may not be written to
+        print(f"error: {error.filename}: {error.strerror}" if error.filename else f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -61,10 +65,10 @@ def make_parser(verb: str | None) -> argparse.ArgumentParser:
 
 def install_command(verb: str | None, missing: str | None) -> str | None:
     """The pip command that brings a package, None for one that kerascola does not know."""
-    from kerascola.cli.doctor import MODULES, NEEDS, keras_backend, pip_command
+    from kerascola.cli.doctor import MODULES, NEEDS, chosen_backend, pip_command
 
     root = (missing or "").partition(".")[0]
     if root not in MODULES:
         return None
     extras = NEEDS[verb].extras if verb in NEEDS else ("train",)
-    return pip_command(extras, keras_backend()[0])
+    return pip_command(extras, chosen_backend()[0])

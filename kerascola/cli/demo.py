@@ -12,6 +12,9 @@ import time
 from pathlib import Path
 
 TRAINING, HELD_OUT, SECONDS = 640, 480, 3.0
+MARK = "made-by-kerascola-demo"  # a folder without this file is not a demo's
+FOLDERS = ("sounds", "training")
+FILES = ("report.png", *(f"{name}.{kind}" for name in ("untrained", "model") for kind in ("keras", "onnx", "npz")))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,14 +76,18 @@ def say(line: str) -> None:
 
 
 def fresh(folder: Path) -> Path:
-    """An earlier demo is replaced; anything else in the way is not."""
+    """What an earlier demo made is replaced; nothing else is ever deleted."""
     from kerascola.errors import RecipeError
 
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / "sounds").is_dir():
-            raise RecipeError(f"{folder} is not empty and holds no earlier demo: name another folder by --run")
-        shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()) and not (folder / MARK).is_file():
+        raise RecipeError(f"{folder} is not empty and holds no earlier demo: name another folder by --run")
+    (folder / MARK).touch()
+    for name in FOLDERS:
+        if (folder / name).exists():
+            shutil.rmtree(folder / name)
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
     return folder
 
 

@@ -47,7 +47,7 @@ class Needs:
 NEEDS = {
     "embed": Needs(RUNTIME, ()),
     "pretrain": Needs(TRAINING, ("train", BACKEND)),
-    "recipes": Needs(TRAINING, ("train", BACKEND)),
+    "recipes": Needs(("numpy", "pydantic", "yaml"), ("train",)),
     "demo": Needs((*TRAINING, "onnx", CONVERTER, "matplotlib"), ("train", "export", "eval", BACKEND)),
     "kerascola-export": Needs((*RUNTIME, "keras", BACKEND, "onnx", CONVERTER), ("export", BACKEND)),
 }
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
 def examine(devices: bool) -> dict[str, Any]:
     packages = {module: package(module) for module in MODULES}
-    backend, origin = keras_backend()
+    backend, origin = chosen_backend()
     usable = [module for module, found in packages.items() if found["version"] and not found["problem"]]
     report: dict[str, Any] = {
         "kerascola": kerascola.__version__,
@@ -123,6 +123,15 @@ def keras_backend() -> tuple[str, str]:
     except (OSError, ValueError, KeyError, TypeError):
         return "tensorflow", "Keras's default"
     return str(backend), str(path)
+
+
+def chosen_backend() -> tuple[str, str]:
+    """What the commands take: Keras's backend, unless that is not installed, not asked for, and another one is."""
+    backend, origin = keras_backend()
+    installed = [name for name in CONVERTERS if package(name)["version"]]
+    if origin == "KERAS_BACKEND" or backend not in CONVERTERS or backend in installed or not installed:
+        return backend, origin
+    return installed[0], f"what is installed; {origin} says {backend}"
 
 
 def readiness(needs: Needs, usable: Sequence[str], backend: str) -> dict[str, Any]:

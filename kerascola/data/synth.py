@@ -45,7 +45,7 @@ def write(path: Path, samples: np.ndarray) -> Path:
 
 
 def sound(kind: str, seconds: float, rng: np.random.Generator) -> np.ndarray:
-    """[samples] float32, at the same RMS whatever the kind."""
+    """[samples] float32, at the same RMS whatever the kind, low enough for the clicks of a rattle."""
     event = EVENTS[kind](rng)
     total = round(seconds * RATE)
     track = np.zeros(total + RATE)
@@ -59,7 +59,7 @@ def sound(kind: str, seconds: float, rng: np.random.Generator) -> np.ndarray:
     track = track[:total]
     track /= np.sqrt(np.mean(track**2)) + 1e-9
     track += noise(total, rng.uniform(-1.0, 0.5), rng) * 10 ** rng.uniform(-1.0, -0.25)
-    return (0.05 * track / np.sqrt(np.mean(track**2))).astype(np.float32)
+    return (0.03 * track / np.sqrt(np.mean(track**2))).astype(np.float32)
 
 
 def noise(samples: int, tilt: float, rng: np.random.Generator) -> np.ndarray:

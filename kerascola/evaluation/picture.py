@@ -71,7 +71,7 @@ def draw_map(axes, embeddings: np.ndarray, classes: list[str]) -> None:
     for index, kind in enumerate(kinds):
         of_kind = np.tile(np.array(classes) == kind, 2)
         axes.scatter(*xy[of_kind].T, s=10, color=f"C{index}", label=kind, zorder=2)
-    axes.legend(loc="best", fontsize=8, markerscale=2, frameon=False)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8, markerscale=2, frameon=False)
     axes.set(
         title="Held-out embeddings, two halves joined",
         xlabel=f"two principal components, {share:.0%} of the variance",

@@ -22,7 +22,7 @@ def unit(rows: np.ndarray) -> np.ndarray:
 
 
 def retrieve(similarity: np.ndarray) -> Retrieval:
-    """Row i's right answer is column i; a tie counts against it."""
+    """Row i's right answer is column i; a tie counts against it, and so does NaN."""
     right = np.diag(similarity)[:, None]
-    rank = (similarity >= right).sum(axis=1)  # 1 is best
+    rank = (~(similarity < right)).sum(axis=1)  # 1 is best
     return Retrieval(float((rank <= 1).mean()), float((rank <= 5).mean()), float((1 / rank).mean()))

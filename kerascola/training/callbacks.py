@@ -17,7 +17,7 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """One bar for the whole training on a terminal, one line per epoch elsewhere."""
+    """One bar for the whole training on a terminal, one line per epoch elsewhere; `fit` runs inside `with it.bar`."""
 
     def __init__(self, epochs: int, steps: int, done: int) -> None:
         super().__init__()
@@ -37,7 +37,6 @@ class ProgressBar(keras.callbacks.Callback):
         self.task = self.bar.add_task(
             "compiling", total=self.epochs * self.steps, completed=self.done * self.steps, numbers="loss ..."
         )
-        self.bar.start()
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.epoch = epoch + 1
@@ -48,9 +47,6 @@ class ProgressBar(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if self.bar.disable:
             self.console.print(f"epoch {epoch + 1}/{self.epochs}  {describe(logs)}", highlight=False)
-
-    def on_train_end(self, logs: dict | None = None) -> None:
-        self.bar.stop()
 
 
 def describe(logs: dict | None) -> str:

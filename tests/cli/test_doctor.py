@@ -23,6 +23,17 @@ def test_the_backend_is_found_as_keras_finds_it(keras_home, monkeypatch):
     assert doctor.keras_backend() == ("jax", str(file))
 
 
+def test_a_backend_that_is_there_stands_in_for_the_default_but_not_for_what_was_asked(keras_home, monkeypatch):
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setattr(doctor, "package", lambda name: {"version": "2.13.0" if name == "torch" else ""})
+    assert doctor.chosen_backend() == ("torch", "what is installed; Keras's default says tensorflow")
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert doctor.chosen_backend() == ("jax", "KERAS_BACKEND")
+    monkeypatch.delenv("KERAS_BACKEND")
+    monkeypatch.setattr(doctor, "package", lambda name: {"version": ""})
+    assert doctor.chosen_backend() == ("tensorflow", "Keras's default")
+
+
 @pytest.mark.parametrize("text", ["", "not json", "[]", "{}", "null"])
 def test_a_damaged_keras_json_is_the_default(keras_home, text):
     (keras_home / "keras.json").write_text(text)

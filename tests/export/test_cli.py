@@ -1,0 +1,169 @@
+"""What the command refuses, and what it says."""
+
+import sys
+
+import keras
+import pytest
+from keras import layers, ops
+
+import kerascola
+from kerascola.errors import ExportError, ModelError
+from kerascola.export import artefact, export
+from kerascola.export.cli import main
+
+CONVERTERS = {"tensorflow": "tf2onnx", "jax": "jax2onnx", "torch": "onnxscript"}
+OPTIONS = ["--sample-rate", "8000", "--window-samples", "4000", "--min-samples", "900"]
+
+
+def refused(capsys, *arguments) -> str:
+    """The one line that it ends with."""
+    assert main([str(a) for a in arguments]) == 1
+    said = capsys.readouterr()
+    assert "Traceback" not in said.err and not said.out
+    return said.err
+
+
+@pytest.fixture
+def writer(monkeypatch):
+    """Takes the place of the ONNX writer; gives the metadata that it was called with."""
+    calls: list = []
+
+    def write(model, metadata, out, say):
+        calls.append((metadata, out))
+        verified = {"max_difference": 2.5e-7, "min_cosine": 0.9999995}
+        return artefact.dataclasses.replace(metadata, verified=verified)
+
+    monkeypatch.setitem(artefact.WRITERS, "onnx", write)
+    return calls
+
+
+@pytest.fixture(scope="module")
+def saved_again(small, tmp_path_factory):
+    path = tmp_path_factory.mktemp("again") / "again.keras"
+    keras.saving.load_model(small.path).save(path)
+    return path
+
+
+def test_metadata_and_place_by_default(small, writer, capsys):
+    assert main([str(small.path)]) == 0
+    assert writer == [(small.metadata, small.path.with_name("small.onnx"))]
+    said = capsys.readouterr().out
+    assert f"{small.path.with_name('small.onnx')}: [batch, samples at 16000 Hz] -> [batch, 8]" in said
+    assert "largest difference 2.5e-07, least cosine 0.9999995" in said
+
+
+def test_options_replace_single_fields(small, writer):
+    assert main([str(small.path), "--window-samples", "5000"]) == 0
+    ((metadata, _),) = writer
+    assert metadata == artefact.dataclasses.replace(small.metadata, window_samples=5000)
+
+
+def test_lost_metadata_names_the_options(saved_again, tmp_path, capsys):
+    said = refused(capsys, saved_again, "--out", tmp_path / "x.onnx")
+    assert "--sample-rate, --window-samples, --min-samples" in said
+    said = refused(capsys, saved_again, "--out", tmp_path / "x.onnx", *OPTIONS[:2])
+    assert "--window-samples, --min-samples" in said and "--sample-rate" not in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_lost_metadata_given_again(saved_again, writer):
+    assert main([str(saved_again), *OPTIONS]) == 0
+    ((metadata, _),) = writer
+    counts = (metadata.sample_rate, metadata.window_samples, metadata.hop_samples, metadata.min_samples)
+    assert counts == (8000, 4000, 4000, 900) and metadata.dimension == 8
+
+
+def test_no_such_file(tmp_path, capsys):
+    assert "none.keras: no such file" in refused(capsys, tmp_path / "none.keras")
+
+
+def test_not_a_keras_file(tmp_path, capsys):
+    (tmp_path / "text.keras").write_text("hello")
+    assert "text.keras is not a Keras archive" in refused(capsys, tmp_path / "text.keras")
+
+
+def test_unknown_format(small, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([str(small.path), "--format", "tflite"])
+    assert stopped.value.code == 2 and "'tflite'" in capsys.readouterr().err
+    with pytest.raises(ExportError, match="expected a format of onnx, saved_model, received 'tflite'"):
+        export(small.path, tmp_path / "x", "tflite")
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "many"])
+def test_counts_are_whole_and_positive(small, text, capsys):
+    with pytest.raises(SystemExit):
+        main([str(small.path), f"--sample-rate={text}"])
+    assert f"expected a whole number from 1, received '{text}'" in capsys.readouterr().err
+
+
+def test_what_is_there_is_replaced_only_when_asked(small, tmp_path, writer, capsys):
+    out = tmp_path / "x.onnx"
+    out.write_text("mine")
+    assert "is there already: replace it by --overwrite" in refused(capsys, small.path, "--out", out)
+    assert not writer and out.read_text() == "mine"
+    assert main([str(small.path), "--out", str(out), "--overwrite"]) == 0
+    assert len(writer) == 1
+
+
+def test_no_folder_to_write_into(small, tmp_path, capsys):
+    said = refused(capsys, small.path, "--out", tmp_path / "none" / "x.onnx")
+    assert f"{tmp_path / 'none'}: no such folder to write x.onnx into" in said
+
+
+def two_inputs():
+    a, b = keras.Input((None,)), keras.Input((None,))
+    return keras.Model([a, b], layers.Dense(2)(ops.mean(a + b, axis=-1, keepdims=True)))
+
+
+def fixed_length():
+    x = keras.Input((800,))
+    return keras.Model(x, layers.Dense(2)(x))
+
+
+def frames_out():
+    x = keras.Input((None,))
+    return keras.Model(x, layers.Dense(2)(ops.expand_dims(x, -1)))
+
+
+def two_outputs():
+    x = keras.Input((None,))
+    mean = ops.mean(x, axis=-1, keepdims=True)
+    return keras.Model(x, [layers.Dense(2)(mean), layers.Dense(2)(mean)])
+
+
+def spectrogram_in():
+    x = keras.Input((None, 64))
+    return keras.Model(x, ops.mean(x, axis=1))
+
+
+@pytest.mark.parametrize("build", [two_inputs, fixed_length, frames_out, two_outputs, spectrogram_in])
+def test_a_model_with_other_ends(build, tmp_path, capsys):
+    build().save(tmp_path / "other.keras")
+    said = refused(capsys, tmp_path / "other.keras", *OPTIONS)
+    assert "expected one input [batch, samples] of any length and one output [batch, dimension]" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["other.keras"]
+
+
+def test_a_missing_converter_comes_with_its_command(small, tmp_path, monkeypatch, capsys):
+    backend = keras.backend.backend()
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    converter, module = CONVERTERS[backend], f"lower_{backend}"
+    found = [name for name in sys.modules if name.partition(".")[0] == converter]
+    for name in [*found, *(n for n in sys.modules if n.startswith("torch.onnx._internal.exporter"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, converter, None)
+    monkeypatch.delitem(sys.modules, f"kerascola.export.{module}", raising=False)
+    monkeypatch.delattr(kerascola.export, module, raising=False)
+    said = refused(capsys, small.path, "--out", tmp_path / "x.onnx")
+    assert f"kerascola-export needs {converter}, which is not installed" in said
+    assert f'pip install "kerascola[export,{backend}]"' in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_from_python(small, tmp_path, writer):
+    export(small.path, str(tmp_path / "x.onnx"), say=lambda line: None)
+    ((metadata, out),) = writer
+    assert metadata == small.metadata and out == tmp_path / "x.onnx"
+    with pytest.raises(ModelError, match="no such file"):
+        export(tmp_path / "none.keras", tmp_path / "x.onnx")

@@ -1,0 +1,72 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from kerascola.export import probes
+from kerascola.runtime.metadata import Metadata
+
+METADATA = Metadata(sample_rate=8000, window_samples=4000, hop_samples=2000, min_samples=900, dimension=8)
+
+
+@pytest.fixture(scope="module")
+def ordinary():
+    return probes.ordinary(METADATA)
+
+
+def is_prime(number: int) -> bool:
+    return number > 1 and all(number % divisor for divisor in range(2, number))
+
+
+def test_batches_and_lengths(ordinary):
+    shapes = [wave.shape for wave in ordinary.values()]
+    assert {batch for batch, _ in shapes} == {1, 3, 17}
+    lengths = {samples for _, samples in shapes}
+    assert min(lengths) == 900 and max(lengths) == 80000 and 4000 in lengths
+    assert any(is_prime(samples) for samples in lengths)
+    assert all(wave.dtype == np.float32 and np.abs(wave).max() <= 1.01 for wave in ordinary.values())
+    assert sum(not wave.any() for wave in ordinary.values()) == 1
+
+
+def test_every_sound_has_a_floor_of_noise(ordinary):
+    """At no time and in no eighth of the spectrum is there less than half of -80 dB's share."""
+    for name, waves in ordinary.items():
+        if not waves.any():
+            continue
+        assert np.sqrt(np.mean(waves.astype(np.float64) ** 2, axis=1)).min() > 1e-4
+        for wave in waves.astype(np.float64):
+            for part in np.array_split(wave, 4):
+                power = np.abs(np.fft.rfft(part)) ** 2 / len(part)  # of white noise: its variance, in each bin
+                floors = [band.mean() for band in np.array_split(power[1:], 8)]
+                assert min(floors) > 0.5 * 1e-8, name
+
+
+def test_sounds_differ_in_level_and_content():
+    waves = probes.sounds(17, 4000, 8000)
+    levels = 20 * np.log10(np.abs(waves).max(axis=1))
+    assert np.ptp(levels) > 20
+    normal = waves / np.linalg.norm(waves, axis=1, keepdims=True)
+    assert np.abs(normal @ normal.T - np.eye(17)).max() < 0.5
+
+
+def test_extreme_sounds():
+    waves = probes.extreme(METADATA)
+    assert waves.shape == (17, 4000) and waves.dtype == np.float32
+    tones, squares, constant = waves[:8], waves[8:16], waves[16]
+    spectra = np.abs(np.fft.rfft(tones * np.hanning(4000), axis=1)) ** 2
+    for spectrum in spectra:
+        peak = spectrum.argmax()
+        assert spectrum[max(0, peak - 4) : peak + 5].sum() > 0.999 * spectrum.sum()
+    assert len(set(spectra.argmax(axis=1))) == 8
+    assert set(np.unique(squares)) == {-1, 1} and np.all(constant == 0.5)
+
+
+def test_the_same_at_each_call(ordinary):
+    again = probes.ordinary(dataclasses.replace(METADATA))
+    assert again.keys() == ordinary.keys()
+    assert all(np.array_equal(again[name], ordinary[name]) for name in ordinary)
+
+
+@pytest.mark.parametrize("number, prime", [(-3, 2), (2, 2), (4, 5), (14, 17), (25, 29), (7919, 7919), (10800, 10831)])
+def test_prime_from(number, prime):
+    assert probes.prime_from(number) == prime

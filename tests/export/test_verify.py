@@ -1,0 +1,134 @@
+"""Each bound on a model whose embeddings NumPy can compute as well."""
+
+import re
+from contextlib import nullcontext
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from kerascola.errors import ExportError
+from kerascola.export import probes
+from kerascola.export.onnx_file import lowering
+from kerascola.export.verify import EXTREME, float64_results, in_float64, verify
+from kerascola.runtime.metadata import Metadata
+
+METADATA = Metadata(sample_rate=2000, window_samples=800, hop_samples=400, min_samples=300, dimension=4)
+LOUD = 1e6  # times which float32's own error is far above the absolute bound
+
+
+def statistics(scale: float) -> keras.Model:
+    """[batch, samples] -> [batch, 4]"""
+    waveform = keras.Input((None,), dtype="float32")
+    moments = [waveform * waveform + 0.125, ops.abs(waveform) + 0.125, waveform, waveform * waveform * waveform]
+    return keras.Model(waveform, scale * ops.stack([ops.mean(m, axis=-1) for m in moments], axis=-1))
+
+
+def truth(scale: float, waves: np.ndarray) -> np.ndarray:
+    x = waves.astype(np.float64)
+    moments = [x**2 + 0.125, np.abs(x) + 0.125, x, x**3]
+    return scale * np.stack([m.mean(axis=-1) for m in moments], axis=-1)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return statistics(1.0)
+
+
+@pytest.fixture(scope="module")
+def loud():
+    return statistics(LOUD)
+
+
+def check(model, change=lambda name, embeddings: embeddings, **fixed):
+    """verify() against what Keras itself gives but for a change, and what is `fixed` by name."""
+
+    def run(waves):
+        return {n: fixed[n] if n in fixed else change(n, model.predict_on_batch(w)) for n, w in waves.items()}
+
+    return verify(model, METADATA, run, lowering().float64)
+
+
+def test_what_is_right_passes_with_its_errors(model):
+    found = check(model, lambda name, e: e + np.float32(5e-5) * (name == EXTREME or "17 x 800" in name))
+    assert found["max_difference"] == pytest.approx(5e-5, rel=1e-2)
+    assert 0.99999 < found["min_cosine"] <= 1
+    assert found["extreme_error"] == pytest.approx(5e-5, rel=1e-2)
+    assert 0 < found["extreme_error_of_keras"] < 1e-6
+
+
+@pytest.mark.parametrize("kind", ["17 x 300", "3 x", "17 x 800", "1 x 20000", "silence"])
+def test_a_difference_on_any_one_sound(model, kind):
+    def change(name, embeddings):
+        if kind in name:
+            embeddings = embeddings.copy()
+            embeddings[-1, 2] += 3e-4
+        return embeddings
+
+    with pytest.raises(ExportError, match=rf"{kind}.* within 0.0001 .*received a difference of 0.0003 "):
+        check(model, change)
+
+
+def test_a_cosine_of_small_embeddings():
+    """Where the absolute bound sees nothing."""
+    model = statistics(1e-5)
+    with pytest.raises(ExportError, match=r"cosine of at least 0.99999, received a difference of \S+e-0[56] at -?0\."):
+        check(model, lambda name, e: e * np.array([1, -1, 1, 1], np.float32))
+
+
+def test_a_difference_in_length_alone(model):
+    """Where the cosine sees nothing."""
+    with pytest.raises(ExportError, match=r"at 1.0000000"):
+        check(model, lambda name, e: e * np.float32(1.01))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("where", ["silence", EXTREME])
+def test_not_finite(model, where, value):
+    def change(name, embeddings):
+        if where in name:
+            embeddings = embeddings.copy()
+            embeddings[0, 0] = value
+        return embeddings
+
+    with pytest.raises(
+        ExportError, match=rf"{where}.*expected finite embeddings \[\d+, 4\], received \[\d+, 4\], 9\d%"
+    ):
+        check(model, change)
+
+
+@pytest.mark.parametrize(
+    "change, shape", [(lambda e: e[:, :3], "17, 3"), (lambda e: e[:1], "1, 4"), (lambda e: e[..., None], "17, 4, 1")]
+)
+def test_a_wrong_shape(model, change, shape):
+    with pytest.raises(ExportError, match=rf"expected finite embeddings \[17, 4\], received \[{shape}\]"):
+        check(model, lambda name, e: change(e) if "17 x 300" in name else e)
+
+
+def test_the_reference_is_computed_in_float64(loud):
+    waves = probes.extreme(METADATA)
+    with lowering().float64(), float64_results():
+        precise = np.asarray(in_float64(loud).predict_on_batch(waves.astype("float64")))
+    assert precise.dtype == np.float64
+    assert loud.predict_on_batch(waves).dtype == np.float32, "and float32 is what it was afterwards"
+    np.testing.assert_allclose(precise, truth(LOUD, waves), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("factor, passes", [(0, True), (1.9, True), (2.1, False)])
+def test_twice_keras_own_error_on_extreme_sounds(loud, factor, passes):
+    waves = probes.extreme(METADATA)
+    right = truth(LOUD, waves)
+    own = np.abs(loud.predict_on_batch(waves) - right).max()
+    assert own > 1e-3, "float32 is too good here to try the bound"
+    numbers = f"Keras's own error in float32, {own:.2g}, received {factor * own:.2g}"
+    with nullcontext() if passes else pytest.raises(ExportError, match=re.escape(numbers)):
+        found = check(loud, **{EXTREME: right + factor * own})
+        assert found["extreme_error"] == pytest.approx(factor * own, abs=1e-6)
+        assert found["extreme_error_of_keras"] == pytest.approx(own, abs=1e-6)
+
+
+@pytest.mark.parametrize("error, passes", [(0.9e-4, True), (1.1e-4, False)])
+def test_the_absolute_bound_on_extreme_sounds_where_keras_is_nearly_exact(model, error, passes):
+    with nullcontext() if passes else pytest.raises(ExportError, match="received 0.00011"):
+        check(model, **{EXTREME: truth(1.0, probes.extreme(METADATA)) + error})

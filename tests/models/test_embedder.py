@@ -1,0 +1,99 @@
+import json
+import os
+import subprocess
+import sys
+import zipfile
+
+import contracts
+import keras
+import numpy as np
+import pytest
+
+from kerascola.dsp.log_mel import LogMel
+from kerascola.encoders.efficientnet import efficientnet
+from kerascola.errors import ModelError
+from kerascola.frontends.log_mel import frontend
+from kerascola.models.embedder import embedder, load_embedder, save_embedder
+from kerascola.runtime.metadata import Metadata
+
+METADATA = Metadata(16000, 16000, 8000, 2800, 320, recipe="tiny", labels=("a", "b"), versions={"keras": "x"})
+
+# Runs where kerascola cannot be imported: a user's own process.
+ELSEWHERE = """
+import sys, importlib.abc
+class Block(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "kerascola":
+            raise ImportError(name)
+sys.meta_path.insert(0, Block())
+import keras, numpy as np
+model = keras.saving.load_model(sys.argv[1], safe_mode=True)
+waves = np.load(sys.argv[2])
+np.save(sys.argv[3], model.predict_on_batch(waves))
+assert "kerascola" not in sys.modules
+"""
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return embedder(frontend(LogMel()), efficientnet(width=0.25, depth=0.3))
+
+
+@pytest.fixture(scope="module")
+def waves() -> np.ndarray:
+    return np.random.default_rng(0).normal(scale=0.1, size=(3, 5399)).astype(np.float32)
+
+
+def test_it_is_plain_keras_with_two_named_parts(model):
+    contracts.check_plain(model)
+    assert [layer.name for layer in model.layers] == ["waveform", "frontend", "encoder", "embedding"]
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_every_backend_loads_it_without_kerascola(model, waves, backend, tmp_path):
+    save_embedder(model, METADATA, tmp_path / "model.keras")
+    np.save(tmp_path / "waves.npy", waves)
+    arguments = [str(tmp_path / name) for name in ("model.keras", "waves.npy", "out.npy")]
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    subprocess.run([sys.executable, "-c", ELSEWHERE, *arguments], env=environment, check=True, cwd=tmp_path)
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), model.predict_on_batch(waves), atol=1e-5)
+
+
+def test_the_file_carries_its_metadata(model, waves, tmp_path):
+    path = save_embedder(model, METADATA, tmp_path / "model.keras")
+    loaded, metadata = load_embedder(path)
+    assert metadata == METADATA
+    np.testing.assert_allclose(loaded.predict_on_batch(waves), model.predict_on_batch(waves), atol=1e-6)
+    with zipfile.ZipFile(path) as archive:
+        assert json.loads(archive.read("kerascola.json"))["sample_rate"] == 16000
+
+
+def test_parts_survive_a_users_own_saving_and_metadata_does_not(model, tmp_path):
+    path = save_embedder(model, METADATA, tmp_path / "model.keras")
+    keras.saving.load_model(path).save(tmp_path / "again.keras")
+    loaded, metadata = load_embedder(tmp_path / "again.keras")
+    assert metadata is None
+    assert {"frontend", "encoder"} <= {layer.name for layer in loaded.layers}
+
+
+def test_a_save_that_fails_leaves_the_old_file(model, tmp_path, monkeypatch):
+    path = save_embedder(model, METADATA, tmp_path / "model.keras")
+    kept = path.read_bytes()
+
+    def fail(*_args, **_kwargs):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", fail)
+    with pytest.raises(OSError, match="disk full"):
+        save_embedder(model, METADATA, path)
+    assert path.read_bytes() == kept
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model.keras"]
+
+
+def test_what_is_not_a_model_is_said(tmp_path):
+    with pytest.raises(ModelError, match="no such file"):
+        load_embedder(tmp_path / "none.keras")
+    (tmp_path / "text.keras").write_text("hello")
+    with pytest.raises(ModelError, match="not a Keras archive"):
+        load_embedder(tmp_path / "text.keras")

@@ -1,0 +1,70 @@
+"""Small embedders with nothing left at its initial value, so that a lost, swapped or misfolded weight shows."""
+
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from kerascola.dsp.log_mel import LogMel
+from kerascola.encoders.efficientnet import MIN_FRAMES, efficientnet
+from kerascola.frontends.log_mel import frontend
+from kerascola.models.embedder import embedder
+from kerascola.runtime.metadata import Metadata
+
+
+def tiny_embedder(spec: LogMel | None = None) -> keras.Model:
+    """The real thing at its narrowest: EfficientNet of one block a stage."""
+    model = embedder(frontend(spec or LogMel()), efficientnet(width=0.25, depth=0.3))
+    randomise(model)
+    return model
+
+
+def small_encoder(bands: int = 64) -> keras.Model:
+    """One convolution and its normalisation: what takes little time to lower."""
+    spectrogram = keras.Input((None, bands), name="spectrogram")
+    x = layers.ZeroPadding2D(1)(ops.expand_dims(spectrogram, -1))
+    x = layers.Conv2D(8, 3, 2, use_bias=False)(x)
+    x = layers.Activation("swish")(layers.BatchNormalization()(x))
+    return keras.Model(spectrogram, ops.max(x, axis=(1, 2)), name="encoder")
+
+
+def small_embedder(spec: LogMel | None = None) -> keras.Model:
+    model = embedder(frontend(spec or LogMel()), small_encoder())
+    randomise(model)
+    return model
+
+
+def metadata_of(model: keras.Model, **known) -> Metadata:
+    least = LogMel().samples(MIN_FRAMES)
+    fields = {"sample_rate": 16000, "window_samples": 8000, "hop_samples": 4000, "min_samples": least}
+    return Metadata(**fields | {"dimension": int(model.output.shape[-1]), "recipe": "test"} | known)
+
+
+def randomise(model: keras.Model, seed: int = 0) -> None:
+    """Every weight but the frozen ones drawn by NumPy, the same on each backend.
+
+    Convolutions keep the variance and normalisations stay near one, so embeddings are of order one, differ
+    from sound to sound and do not magnify rounding.
+    """
+    rng = np.random.default_rng(seed)
+    for layer in leaves(model):
+        if layer.trainable:
+            fan_out = 2 if isinstance(layer, layers.DepthwiseConv2D) else 1  # axes of a kernel that are not summed
+            layer.set_weights([drawn(rng, w.name, tuple(w.shape), fan_out) for w in layer.weights])
+
+
+def drawn(rng: np.random.Generator, name: str, shape: tuple[int, ...], fan_out: int) -> np.ndarray:
+    if name in ("gamma", "moving_variance"):
+        return rng.uniform(0.7, 1.6, shape)
+    if name in ("beta", "moving_mean", "bias"):
+        return rng.normal(0, 0.2, shape)
+    return rng.normal(0, np.sqrt(1.6 / np.prod(shape[:-fan_out])), shape)
+
+
+def leaves(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from leaves(layer)
+        else:
+            yield layer
