@@ -21,5 +21,9 @@ class DataError(KerascolaError):
     """A data set that cannot be trained on."""
 
 
+class TrainingError(KerascolaError):
+    """A training that went astray."""
+
+
 class ExportError(KerascolaError):
     """An artefact that could not be made, or that failed its verification."""

@@ -35,6 +35,10 @@ class LogMel:
                 f"expected 0 <= low_hz < high_hz <= sample_rate / 2 = {self.sample_rate / 2:g}, "
                 f"received low_hz {self.low_hz:g}, high_hz {self.high_hz:g}"
             )
+        if self.mels < 1 or self.level_samples < 1:
+            raise RecipeError(f"expected mels and level_samples from 1, received {self.mels} and {self.level_samples}")
+        if not 0 < self.floor < self.ceiling:
+            raise RecipeError(f"expected 0 < floor < ceiling, received floor {self.floor}, ceiling {self.ceiling}")
         if not self.mel_matrix().any(axis=0).all():
             raise RecipeError(
                 f"{self.mels} mels leave bands without a single bin of a {self.fft}-point transform: "

@@ -1,9 +1,12 @@
 """What happens beside the steps: progress for the person who waits, a checkpoint after every epoch."""
 
+import math
+
 import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from kerascola.errors import TrainingError
 from kerascola.training.run import Run
 
 
@@ -13,7 +16,13 @@ class Checkpoint(keras.callbacks.Callback):
         self.run = run
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        self.run.save(self.model, {key: float(value) for key, value in (logs or {}).items()})
+        numbers = {key: float(value) for key, value in (logs or {}).items()}
+        if not all(map(math.isfinite, numbers.values())):
+            raise TrainingError(
+                f"expected a finite loss, received {describe(numbers)} in epoch {epoch + 1}. The checkpoint of epoch "
+                f"{epoch} is kept in {self.run.path}; try a smaller rate: --set optimizer.learning_rate=..."
+            )
+        self.run.save(self.model, numbers)
 
 
 class ProgressBar(keras.callbacks.Callback):

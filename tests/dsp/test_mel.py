@@ -29,6 +29,8 @@ def test_the_window_is_periodic_and_symmetric_about_its_middle():
         ({"hop": 500}, "hop <= window"),
         ({"window": 2000}, "window <= fft"),
         ({"high_hz": 9000.0}, "sample_rate / 2 = 8000"),
+        ({"mels": 0}, "from 1, received 0"),
+        ({"floor": 0.0}, "0 < floor < ceiling"),
         ({"mels": 300}, "fewer mels or a larger fft"),
     ],
 )

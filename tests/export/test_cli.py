@@ -1,5 +1,6 @@
 """What the command refuses, and what it says."""
 
+import dataclasses
 import sys
 
 import keras
@@ -31,7 +32,7 @@ def writer(monkeypatch):
     def write(model, metadata, out, say):
         calls.append((metadata, out))
         verified = {"max_difference": 2.5e-7, "min_cosine": 0.9999995}
-        return artefact.dataclasses.replace(metadata, verified=verified)
+        return dataclasses.replace(metadata, verified=verified)
 
     monkeypatch.setitem(artefact.WRITERS, "onnx", write)
     return calls
@@ -55,7 +56,7 @@ def test_metadata_and_place_by_default(small, writer, capsys):
 def test_options_replace_single_fields(small, writer):
     assert main([str(small.path), "--window-samples", "5000"]) == 0
     ((metadata, _),) = writer
-    assert metadata == artefact.dataclasses.replace(small.metadata, window_samples=5000)
+    assert metadata == dataclasses.replace(small.metadata, window_samples=5000)
 
 
 def test_lost_metadata_names_the_options(saved_again, tmp_path, capsys):
@@ -145,6 +146,15 @@ def test_a_model_with_other_ends(build, tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["other.keras"]
 
 
+class Blocker:
+    def __init__(self, package: str) -> None:
+        self.package = package
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == self.package:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
 def test_a_missing_converter_comes_with_its_command(small, tmp_path, monkeypatch, capsys):
     backend = keras.backend.backend()
     monkeypatch.setenv("KERAS_BACKEND", backend)
@@ -152,7 +162,7 @@ def test_a_missing_converter_comes_with_its_command(small, tmp_path, monkeypatch
     found = [name for name in sys.modules if name.partition(".")[0] == converter]
     for name in [*found, *(n for n in sys.modules if n.startswith("torch.onnx._internal.exporter"))]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, converter, None)
+    monkeypatch.setattr(sys, "meta_path", [Blocker(converter), *sys.meta_path])
     monkeypatch.delitem(sys.modules, f"kerascola.export.{module}", raising=False)
     monkeypatch.delattr(kerascola.export, module, raising=False)
     said = refused(capsys, small.path, "--out", tmp_path / "x.onnx")

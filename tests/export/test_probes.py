@@ -28,17 +28,16 @@ def test_batches_and_lengths(ordinary):
     assert sum(not wave.any() for wave in ordinary.values()) == 1
 
 
-def test_every_sound_has_a_floor_of_noise(ordinary):
-    """At no time and in no eighth of the spectrum is there less than half of -80 dB's share."""
-    for name, waves in ordinary.items():
-        if not waves.any():
-            continue
-        assert np.sqrt(np.mean(waves.astype(np.float64) ** 2, axis=1)).min() > 1e-4
-        for wave in waves.astype(np.float64):
-            for part in np.array_split(wave, 4):
-                power = np.abs(np.fft.rfft(part)) ** 2 / len(part)  # of white noise: its variance, in each bin
-                floors = [band.mean() for band in np.array_split(power[1:], 8)]
-                assert min(floors) > 0.5 * 1e-8, name
+def test_every_sound_has_a_floor_of_noise():
+    """Nowhere in time or spectrum is there less than about -80 dB's share, at the rate and window of use."""
+    used = Metadata(sample_rate=16000, window_samples=8000, hop_samples=4000, min_samples=2800, dimension=8)
+    for name, waves in probes.ordinary(used).items():
+        for wave in waves.astype(np.float64) if waves.any() else ():
+            for part in np.array_split(wave, len(wave) // 2000):
+                power = np.abs(np.fft.rfft(part * np.hanning(len(part)))) ** 2
+                density = power[1:] / (0.375 * len(part))  # of white noise: its variance, in each bin
+                floors = [band.mean() for band in np.array_split(density, len(part) // 25)]
+                assert min(floors) > 0.4 * 1e-8, name  # a mean of a dozen bins may fall so low
 
 
 def test_sounds_differ_in_level_and_content():

@@ -4,8 +4,9 @@ import re
 import pytest
 from rich.console import Console
 
+from kerascola.errors import TrainingError
 from kerascola.training import callbacks
-from kerascola.training.callbacks import ProgressBar
+from kerascola.training.callbacks import Checkpoint, ProgressBar
 
 
 @pytest.fixture
@@ -51,3 +52,14 @@ def test_an_interrupt_gives_the_cursor_back(screen):
         raise KeyboardInterrupt
     hide, show = "\x1b[?25l", "\x1b[?25h"
     assert screen.getvalue().rfind(show) > screen.getvalue().rfind(hide) >= 0
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_spares_its_checkpoint(tmp_path):
+    class Untouchable:
+        path = tmp_path
+
+        def save(self, *_arguments) -> None:
+            raise AssertionError("saved weights of no use")
+
+    with pytest.raises(TrainingError, match="loss nan.* in epoch 5. The checkpoint of epoch 4 is kept"):
+        Checkpoint(Untouchable()).on_epoch_end(4, {"loss": float("nan"), "accuracy": 0.5})
