@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerascola.errors import ExportError
 from kerascola.export.onnx_file import Say, export_onnx
@@ -23,6 +24,7 @@ def export_file(model_path: Path, out: Path, format: str, say: Say, known: dict[
     model, found = load_embedder(model_path)
     check(model, model_path)
     metadata = complete(found, known, int(model.output.shape[-1]), model_path)
+    check_least(model, metadata)
     return WRITERS[format](model, metadata, out, say)
 
 
@@ -57,3 +59,16 @@ def complete(found: Metadata | None, known: dict[str, Any], dimension: int, path
             f"again. Give it by {', '.join(missing)}"
         )
     return Metadata(**{"hop_samples": known["window_samples"], "dimension": dimension, **known})
+
+
+def check_least(model: keras.Model, metadata: Metadata) -> None:
+    """The shortest waveform gives an embedding, and a window is no shorter."""
+    least, window = metadata.min_samples, metadata.window_samples
+    if window < least:
+        raise ExportError(f"expected --window-samples of at least --min-samples, received {window} < {least}")
+    try:
+        finite = np.isfinite(model.predict_on_batch(np.zeros((1, least), np.float32))).all()
+    except Exception as error:  # each backend has its own for a kernel that is longer than what it slides over
+        raise ExportError(f"the model cannot take --min-samples, {least}: {str(error).splitlines()[0]}") from error
+    if not finite:
+        raise ExportError(f"the model gives no finite embedding of --min-samples, {least}. Raise it")

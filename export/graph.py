@@ -48,13 +48,14 @@ def fold_affine(model: onnx.ModelProto) -> None:
         conv = producer.get(source)
         if conv is None or conv.op_type != "Conv" or readers[source] > 1 or source in outputs:
             continue
-        if any(name not in constants for name in conv.input[1:] if name):
+        parameters = [name for name in conv.input[1:] if name]
+        if any(name not in constants for name in parameters):
             continue
-        weight = constants[conv.input[1]].astype(np.float64)
+        weight = constants[parameters[0]].astype(np.float64)
         value = per_channel(constants[node.input[sides[0]]], weight)
         if value is None:
             continue
-        bias = constants[conv.input[2]].astype(np.float64) if len(conv.input) > 2 else np.zeros(len(weight))
+        bias = constants[parameters[1]].astype(np.float64) if len(parameters) > 1 else np.zeros(len(weight))
         scale, shift = affine(node.op_type, value, constant_first=sides == [0])
         weight, bias = weight * scale.reshape(-1, *[1] * (weight.ndim - 1)), bias * scale + shift
         names = [f"{node.output[0]}/weight", f"{node.output[0]}/bias"]

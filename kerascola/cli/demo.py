@@ -131,7 +131,7 @@ def show(folder: Path, classes: list[str], losses: list[float], batch_size: int)
     )
     report(
         folder / "report.png",
-        f"kerascola demo: recall@1 of a sound's other half among {len(classes)} held-out sounds "
+        f"kerascola demo: recall@1 of a sound's other half among {len(classes)} held-out sounds: "
         f"{before.recall_at_1:.2f} untrained, {after.recall_at_1:.2f} pre-trained, {chance:.3f} by chance",
         losses,
         math.log(batch_size),

@@ -177,3 +177,16 @@ def test_from_python(small, tmp_path, writer):
     assert metadata == small.metadata and out == tmp_path / "x.onnx"
     with pytest.raises(ModelError, match="no such file"):
         export(tmp_path / "none.keras", tmp_path / "x.onnx")
+
+
+def test_a_least_length_that_the_model_cannot_take_is_refused(small, capsys, tmp_path):
+    said = refused(capsys, small.path, "--min-samples", "100", "--out", tmp_path / "x.onnx")
+    assert "--min-samples, 100" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_window_below_the_least_length_is_refused(small, capsys, tmp_path):
+    said = refused(
+        capsys, small.path, "--window-samples", "1000", "--min-samples", "2000", "--out", tmp_path / "x.onnx"
+    )
+    assert "received 1000 < 2000" in said
