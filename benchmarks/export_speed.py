@@ -85,7 +85,9 @@ def make(folder: Path, encoder: dict) -> dict[str, Path]:
 
 def python(backend: str, *arguments: str) -> None:
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    subprocess.run([sys.executable, *arguments], env=environment, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{backend}: {done.stderr[-2000:]}")
 
 
 def measure(files: dict[str, Path], rounds: int) -> list[dict]:

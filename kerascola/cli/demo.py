@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+from kerascola.cli.recipes import add_changes
+
 TRAINING, HELD_OUT, SECONDS = 640, 480, 3.0
 MARK = "made-by-kerascola-demo"  # a folder without this file is not a demo's
 FOLDERS = ("sounds", "training")
@@ -19,14 +21,7 @@ FILES = ("report.png", *(f"{name}.{kind}" for name in ("untrained", "model") for
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", default="runs/demo", metavar="DIR", help="default: %(default)s")
-    parser.add_argument(
-        "--set",
-        dest="changes",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change the recipe `demo`",
-    )
+    add_changes(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     say(f"1/5 synthesising {TRAINING} sounds to train on and {HELD_OUT} to test with, {SECONDS:g} s each")
     classes = synthesise(folder)
 
-    say("2/5 pre-training (COLA: two seconds of one sound belong together)")
+    say("2/5 pre-training (COLA: two stretches of one sound belong together)")
     from kerascola.models.embedder import save_embedder
     from kerascola.training.pretrain import build, pretrain
     from kerascola.training.run import Run

@@ -4,20 +4,15 @@ import argparse
 import sys
 import time
 
+from kerascola.cli.recipes import add_changes
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", help="a recipe's name (see `kerascola recipes list`) or a YAML file")
     parser.add_argument("--data", required=True, metavar="FOLDER", help="recordings, in any sub-folders")
     parser.add_argument("--run", metavar="DIR", help="run directory (default: runs/RECIPE-DATE-TIME)")
     parser.add_argument("--resume", action="store_true", help="go on after the last epoch of the run in --run")
-    parser.add_argument(
-        "--set",
-        dest="changes",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change one value of the recipe, as in --set train.batch_size=256; may be repeated",
-    )
+    add_changes(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -8,8 +8,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions.add_parser("list", help="every recipe in a line")
     show = actions.add_parser("show", help="a recipe as written and as it resolves")
     show.add_argument("recipe", help="a recipe's name or a YAML file")
-    show.add_argument(
-        "--set", dest="changes", action="append", default=[], metavar="KEY=VALUE", help="with this change"
+    add_changes(show)
+
+
+def add_changes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        dest="changes",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change one value of the recipe, as in --set train.batch_size=256; may be repeated",
     )
 
 
