@@ -4,11 +4,12 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 V := .venv/bin/python
 BACKENDS := tensorflow jax torch
+DEMO = tensorflow$(comma) keras$(comma) tf2onnx$(comma) onnx$(comma) yaml$(comma) pydantic$(comma) rich$(comma) matplotlib$(comma) kerascola.export
 
 .PHONY: demo test lint types $(BACKENDS:%=test-%) clean
 
 demo:
-	@$(call ready,demo,tensorflow train export eval)
+	@$(call ready,demo,tensorflow train export eval,$(DEMO))
 	@$(V) -m kerascola.cli demo --run runs/demo
 
 test: lint types $(BACKENDS:%=test-%)
@@ -20,7 +21,7 @@ lint: dev
 # mypy is shown the tree as it installs: export/ and zoo/ inside the package.
 types: dev
 	@rm -rf build/types && mkdir -p build/types/kerascola
-	@ln -s $(CURDIR)/kerascola/* $(CURDIR)/export $(CURDIR)/zoo build/types/kerascola/
+	@ln -s "$(CURDIR)"/kerascola/* "$(CURDIR)/export" "$(CURDIR)/zoo" build/types/kerascola/
 	cd build/types && ../../$(V) -m mypy --config-file ../../pyproject.toml -p kerascola
 
 # One process a backend: Keras is bound to one when it is imported.
@@ -29,27 +30,31 @@ $(BACKENDS:%=test-%): test-%: dev
 
 .PHONY: dev
 dev:
-	@$(call ready,dev,tensorflow jax torch train export eval dev)
+	@$(call ready,dev,tensorflow jax torch train export eval dev,$(DEMO)$(comma) jax$(comma) jax2onnx$(comma) torch$(comma) onnxscript$(comma) mypy$(comma) pytest)
 
 clean:
 	rm -rf .venv build runs
 
-# $(call ready,NAME,EXTRAS): .venv holds the package with these extras, whatever its state was before. The stamp
-# .venv/ready-NAME says for which files, folder and set of installed packages that is known, so a second run starts
-# at once; an installation that was broken off is begun again. torch comes first and pinned: any looser request brings its build for GPUs, with gigabytes of libraries.
+# $(call ready,NAME,EXTRAS,MODULES): .venv holds the package with these extras, whatever its state was before, and
+# MODULES import. The stamp .venv/ready-NAME says for which files, folder and set of installed packages that is known,
+# so a second run starts at once; `dev` holds all that `demo` needs. What is broken is built anew. torch comes first
+# and pinned: any looser request brings its build for GPUs, with gigabytes of libraries.
 comma := ,
 empty :=
 space := $(empty) $(empty)
-state = cat pyproject.toml constraints.txt; echo $(CURDIR); ls .venv/lib/python*/site-packages
+state = (cat pyproject.toml constraints.txt; echo "$(CURDIR)"; ls .venv/lib/python*/site-packages) 2>/dev/null | cksum
+sound = $(V) -c 'import sys, pip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null
+create = if [ -z "$(PYTHON)" ]; then \
+		echo "Python 3.11, 3.12 or 3.13 is needed and none was found: make PYTHON=/path/to/python" >&2; exit 1; fi; \
+	rm -rf .venv && "$(PYTHON)" -m venv .venv
+pip = $(V) -m pip install -q --disable-pip-version-check -c constraints.txt
+install = touch .venv/installing && \
+	$(if $(findstring torch,$(1)),$(pip) torch==2.13.0 &&) $(pip) -e '.[$(subst $(space),$(comma),$(1))]' && \
+	$(V) -c 'import $(2)' >/dev/null 2>&1 && rm .venv/installing
 ready = set -e; \
-	if [ -z "$(PYTHON)" ]; then echo "Python 3.11, 3.12 or 3.13 is needed and none was found: make PYTHON=/path/to/python" >&2; exit 1; fi; \
-	if [ -f .venv/ready-$(1) ] && [ "$$(cat .venv/ready-$(1))" = "$$( ($(state)) 2>/dev/null | cksum)" ] \
-		&& $(V) -c '' 2>/dev/null; then exit 0; fi; \
+	for name in $(1) dev; do \
+		if [ "$$(cat .venv/ready-$$name 2>/dev/null)" = "$$( $(state) )" ] && $(sound); then exit 0; fi; done; \
 	echo "setting up .venv for $(1) ..."; \
-	if [ -e .venv/installing ] || ! $(V) -m pip --version >/dev/null 2>&1; then \
-		rm -rf .venv; $(PYTHON) -m venv .venv; fi; \
-	touch .venv/installing; \
-	$(if $(findstring torch,$(2)),$(V) -m pip install -q --disable-pip-version-check -c constraints.txt torch==2.13.0;) \
-	$(V) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[$(subst $(space),$(comma),$(2))]'; \
-	rm -f .venv/ready-* .venv/installing; \
-	($(state)) | cksum > .venv/ready-$(1)
+	if [ -e .venv/installing ] || ! $(sound); then $(create); fi; \
+	($(call install,$(2),$(3))) || { echo "that .venv is damaged: building it anew ..."; $(create); $(call install,$(2),$(3)); } || exit 1; \
+	$(state) > .venv/ready-$(1)

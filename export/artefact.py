@@ -20,6 +20,8 @@ NEEDED = ("sample_rate", "window_samples", "min_samples")
 def export_file(model_path: Path, out: Path, format: str, say: Say, known: dict[str, Any]) -> Metadata:
     if format not in WRITERS:
         raise ExportError(f"expected a format of {', '.join(WRITERS)}, received {format!r}")
+    if out.resolve() == model_path.resolve():
+        raise ExportError(f"{out} is the model itself: name another place by --out")
     check_place(out, format)
     model, found = load_embedder(model_path)
     check(model, model_path)

@@ -18,7 +18,7 @@ def ordinary(metadata: Metadata) -> dict[str, np.ndarray]:
     rate, least, window = metadata.sample_rate, metadata.min_samples, metadata.window_samples
     prime = prime_from(least + window)
     # Few shapes, as JAX compiles for each: silence takes one that is there.
-    shapes = [(17, least), (3, prime), (17, window), (1, LONGEST_SECONDS * rate)]
+    shapes = [(17, least), (3, prime), (17, window), (1, max(LONGEST_SECONDS * rate, least))]
     waves = {f"sounds {batch} x {samples}": sounds(batch, samples, rate) for batch, samples in shapes}
     return waves | {f"silence 3 x {prime}": np.zeros((3, prime), np.float32)}
 

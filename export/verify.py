@@ -40,7 +40,7 @@ def verify(
 
     worst, least = 0.0, 1.0
     for name, waves in ordinary.items():
-        error, cosine = distance(received[name], model.predict_on_batch(waves))
+        error, cosine = distance(received[name], finite(model.predict_on_batch(waves), name))
         if error > ABSOLUTE or cosine < COSINE:
             raise ExportError(
                 f"on {name}: expected the Keras model's embeddings within {ABSOLUTE:g} at a cosine of at least "
@@ -48,9 +48,9 @@ def verify(
             )
         worst, least = max(worst, error), min(least, cosine)
 
-    own = model.predict_on_batch(extreme)
+    own = finite(model.predict_on_batch(extreme), EXTREME)
     with float64(), float64_results():
-        truth = in_float64(model).predict_on_batch(extreme.astype("float64"))
+        truth = finite(in_float64(model).predict_on_batch(extreme.astype("float64")), EXTREME)
     keras_error, error = distance(own, truth)[0], distance(received[EXTREME], truth)[0]
     if error > max(ABSOLUTE, RATIO * keras_error):
         raise ExportError(
@@ -63,6 +63,13 @@ def verify(
         "extreme_error": error,
         "extreme_error_of_keras": keras_error,
     }
+
+
+def finite(expected: np.ndarray, name: str) -> np.ndarray:
+    """What Keras gives, which is no measure if it is not finite."""
+    if not np.isfinite(expected).all():
+        raise ExportError(f"on {name}: expected finite embeddings from the Keras model itself, received others")
+    return expected
 
 
 def distance(received: np.ndarray, expected: np.ndarray) -> tuple[float, float]:

@@ -60,9 +60,12 @@ def run(args: argparse.Namespace) -> int:
         embed(folder / f"{name}.onnx", folder / "sounds" / "held-out", folder / f"{name}.npz")
 
     say("5/5 what came out")
-    show(folder, classes, [row["loss"] for row in training.history], recipe.train.batch_size)
+    halved = show(folder, classes, [row["loss"] for row in training.history], recipe.train.batch_size)
     print(f"\n{folder}/report.png   the picture\n{folder}/model.onnx   the encoder: try `kerascola embed`")
     print(f"done in {time.monotonic() - began:.0f} s")
+    if not halved and not args.changes:
+        print("error: training was expected to at least halve the share of halves not found", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -100,7 +103,8 @@ def embed(model: Path, sounds: Path, out: Path) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def show(folder: Path, classes: list[str], losses: list[float], batch_size: int) -> None:
+def show(folder: Path, classes: list[str], losses: list[float], batch_size: int) -> bool:
+    """Prints the table and draws the picture; whether training at least halved the error at 1."""
     import math
 
     import numpy as np
@@ -134,3 +138,4 @@ def show(folder: Path, classes: list[str], losses: list[float], batch_size: int)
         vectors["model"],
         classes,
     )
+    return 1 - after.recall_at_1 <= (1 - before.recall_at_1) / 2

@@ -37,8 +37,9 @@ def run(args: argparse.Namespace) -> int:
     embedded = each_with_frames(embedder, paths) if args.frames else embedder.each(paths, on_error="return")
     done: dict[int, Any] = {}
     for index, result in track(embedded, len(paths), "files"):
-        if isinstance(result, AudioError):
-            print(f"skipped {result}", file=sys.stderr)
+        if isinstance(result, KerascolaError):
+            named = result if isinstance(result, AudioError) else f"{paths[index]}: {result}"
+            print(f"skipped {named}", file=sys.stderr)
         else:
             done[index] = result
     if not done:
@@ -96,7 +97,7 @@ def each_with_frames(embedder: "Embedder", paths: Sequence[str]) -> Iterator[tup
     for index, path in enumerate(paths):
         try:
             yield index, embedder.frames(path)
-        except AudioError as error:
+        except KerascolaError as error:
             yield index, error
 
 

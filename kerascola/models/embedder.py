@@ -42,7 +42,10 @@ def load_embedder(path: str | Path) -> tuple[keras.Model, Metadata | None]:
         raise ModelError(f"{path}: no such file. Expected a Keras model, NAME.keras")
     if not zipfile.is_zipfile(path):
         raise ModelError(f"{path} is not a Keras archive. Expected a file that `model.save('NAME.keras')` wrote")
-    with zipfile.ZipFile(path) as archive:
-        member = json.loads(archive.read(MEMBER)) if MEMBER in archive.namelist() else None
-    metadata = Metadata(**{**member, "labels": tuple(member["labels"])}) if member else None
-    return keras.saving.load_model(path, compile=False), metadata
+    try:
+        with zipfile.ZipFile(path) as archive:
+            member = json.loads(archive.read(MEMBER)) if MEMBER in archive.namelist() else None
+        metadata = Metadata(**{**member, "labels": tuple(member["labels"])}) if member else None
+        return keras.saving.load_model(path, compile=False), metadata
+    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path} cannot be loaded: {error}") from error

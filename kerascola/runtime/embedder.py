@@ -86,8 +86,8 @@ class Embedder:
     ) -> Iterator[tuple[int, Any]]:
         """(index, embedding) of each clip once it is done, in memory that does not grow with their number.
 
-        The order is nearly that of the clips. With on_error="return" a clip that cannot be read gives
-        (index, AudioError), and the others go on.
+        The order is nearly that of the clips. With on_error="return" a clip that cannot be embedded
+        gives (index, KerascolaError), and the others go on.
         """
         if on_error not in ("raise", "return"):
             raise KerascolaError(f"expected on_error to be 'raise' or 'return', received {on_error!r}")
@@ -105,21 +105,26 @@ class Embedder:
             for start in starts:
                 batch = packing.add(index, self._window(waveform, start))
                 if batch:
-                    yield from self._finished(batch, means)
+                    yield from self._finished(batch, means, on_error)
         for batch in packing.rest():
-            yield from self._finished(batch, means)
+            yield from self._finished(batch, means, on_error)
 
-    def _finished(self, batch: Batch, means: dict[int, Mean]) -> Iterator[tuple[int, np.ndarray]]:
+    def _finished(self, batch: Batch, means: dict[int, Mean], on_error: str) -> Iterator[tuple[int, Any]]:
         """Runs a batch; the clips that it completes."""
         vectors = self._run([window for _, window in batch])
         for (index, _), vector in zip(batch, vectors, strict=True):
-            if not np.isfinite(vector).all():
-                raise ModelError(self._not_finite(f"item {index}"))
             mean = means[index]
             mean.total += vector
             mean.missing -= 1
-            if not mean.missing:
-                yield index, (means.pop(index).total / mean.windows).astype(np.float32)
+            if mean.missing:
+                continue
+            embedding = (means.pop(index).total / mean.windows).astype(np.float32)
+            if np.isfinite(embedding).all():
+                yield index, embedding
+            elif on_error == "raise":
+                raise ModelError(self._not_finite(f"item {index}"))
+            else:
+                yield index, ModelError(self._not_finite("the clip"))
 
     def _window(self, waveform: np.ndarray, start: int) -> np.ndarray:
         window = waveform[start : start + self.metadata.window_samples]

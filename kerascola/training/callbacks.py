@@ -19,8 +19,8 @@ class Checkpoint(keras.callbacks.Callback):
         numbers = {key: float(value) for key, value in (logs or {}).items()}
         if not all(map(math.isfinite, numbers.values())):
             raise TrainingError(
-                f"expected a finite loss, received {describe(numbers)} in epoch {epoch + 1}. The checkpoint of epoch "
-                f"{epoch} is kept in {self.run.path}; try a smaller rate: --set optimizer.learning_rate=..."
+                f"expected a finite loss, received {describe(numbers)} in epoch {epoch + 1}. What {self.run.path} has "
+                f"of the {epoch} epochs before is kept; try a smaller rate: --set optimizer.learning_rate=..."
             )
         self.run.save(self.model, numbers)
 

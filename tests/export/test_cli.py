@@ -190,3 +190,9 @@ def test_a_window_below_the_least_length_is_refused(small, capsys, tmp_path):
         capsys, small.path, "--window-samples", "1000", "--min-samples", "2000", "--out", tmp_path / "x.onnx"
     )
     assert "received 1000 < 2000" in said
+
+
+def test_the_model_itself_is_not_overwritten(small, capsys):
+    kept = small.path.read_bytes()
+    assert "is the model itself" in refused(capsys, small.path, "--out", small.path, "--overwrite")
+    assert small.path.read_bytes() == kept

@@ -98,6 +98,14 @@ def test_not_finite(model, where, value):
         check(model, change)
 
 
+def test_a_reference_that_is_not_finite(model, monkeypatch):
+    received = {name: model.predict_on_batch(w) for name, w in probes.ordinary(METADATA).items()}
+    received[EXTREME] = model.predict_on_batch(probes.extreme(METADATA))
+    monkeypatch.setattr(model, "predict_on_batch", lambda waves: np.full((len(waves), 4), np.nan, np.float32))
+    with pytest.raises(ExportError, match="finite embeddings from the Keras model itself"):
+        verify(model, METADATA, lambda waves: received, lowering().float64)
+
+
 @pytest.mark.parametrize(
     "change, shape", [(lambda e: e[:, :3], "17, 3"), (lambda e: e[:1], "1, 4"), (lambda e: e[..., None], "17, 4, 1")]
 )

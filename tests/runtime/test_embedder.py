@@ -267,6 +267,9 @@ def test_embeddings_that_are_no_numbers_are_an_error(tmp_path):
         embedder.embed([sound, np.zeros(9000, np.float32)], RATE)
     with pytest.raises(ModelError, match="NaN or infinity for the clip"):
         embedder.embed(np.zeros(9000, np.float32), RATE)
+    results = dict(embedder.each([sound, np.zeros(9000, np.float32), sound], RATE, on_error="return"))
+    assert isinstance(results[1], ModelError)
+    np.testing.assert_allclose(results[2], embedder.embed(sound, RATE), atol=1e-6)
 
 
 @pytest.mark.parametrize(
