@@ -24,9 +24,9 @@ types: dev
 	@ln -s "$(CURDIR)"/kerascola/* "$(CURDIR)/export" "$(CURDIR)/zoo" build/types/kerascola/
 	cd build/types && ../../$(V) -m mypy --config-file ../../pyproject.toml -p kerascola
 
-# One process a backend: Keras is bound to one when it is imported.
+# A backend at a time, as Keras is bound to one when it is imported; its files are shared out to two processes.
 $(BACKENDS:%=test-%): test-%: dev
-	KERAS_BACKEND=$* $(V) -m pytest -q
+	KERAS_BACKEND=$* $(V) -m pytest -q -n 2 --dist loadfile
 
 .PHONY: dev
 dev:
@@ -48,13 +48,15 @@ create = if [ -z "$(PYTHON)" ]; then \
 		echo "Python 3.11, 3.12 or 3.13 is needed and none was found: make PYTHON=/path/to/python" >&2; exit 1; fi; \
 	rm -rf .venv && "$(PYTHON)" -m venv .venv
 pip = $(V) -m pip install -q --disable-pip-version-check -c constraints.txt
-install = touch .venv/installing && \
-	$(if $(findstring torch,$(1)),$(pip) torch==2.13.0 &&) $(pip) -e '.[$(subst $(space),$(comma),$(1))]' && \
-	$(V) -c 'import $(2)' >/dev/null 2>&1 && rm .venv/installing
+install = $(if $(findstring torch,$(1)),$(pip) torch==2.13.0 &&) $(pip) -e '.[$(subst $(space),$(comma),$(1))]'
+imports = $(V) -c 'import $(1)' >/dev/null 2>&1
 ready = set -e; \
 	for name in $(1) dev; do \
 		if [ "$$(cat .venv/ready-$$name 2>/dev/null)" = "$$( $(state) )" ] && $(sound); then exit 0; fi; done; \
 	echo "setting up .venv for $(1) ..."; \
-	if [ -e .venv/installing ] || ! $(sound); then $(create); fi; \
-	($(call install,$(2),$(3))) || { echo "that .venv is damaged: building it anew ..."; $(create); $(call install,$(2),$(3)); } || exit 1; \
+	if ! $(sound); then $(create); fi; \
+	$(call install,$(2)) || { echo "pip could not install what is missing (see above). If no network is the reason," \
+		"try again with one; if not, make clean" >&2; exit 1; }; \
+	$(call imports,$(3)) || { echo "that .venv is damaged: building it anew ..."; $(create); $(call install,$(2)); \
+		$(call imports,$(3)) || { $(V) -c 'import $(3)'; exit 1; }; }; \
 	$(state) > .venv/ready-$(1)

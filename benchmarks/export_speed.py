@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+from machine import processor
 
 BACKENDS = ("tensorflow", "jax", "torch")
 RESULTS = Path(__file__).parent / "results"
@@ -31,7 +32,7 @@ MAKE = """
 import sys, keras
 from kerascola.dsp.log_mel import LogMel
 from kerascola.encoders.efficientnet import MIN_FRAMES, efficientnet
-from kerascola.frontends.log_mel import frontend
+from kerascola.frontends.frontend import frontend
 from kerascola.models.embedder import embedder, save_embedder
 from kerascola.runtime.metadata import Metadata
 keras.utils.set_random_seed(0)
@@ -135,13 +136,8 @@ def write(rows: list[dict], path: Path) -> None:
 
 
 def machine() -> str:
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        model = names[0] if names else model
     return (
-        f"{model}; {os.cpu_count()} cores; one thread; onnxruntime {onnxruntime.__version__}; "
+        f"{processor()}; one thread; onnxruntime {onnxruntime.__version__}; "
         f"{SECONDS} s clips at 16 kHz; {platform.system()}; {time.strftime('%Y-%m-%d')}"
     )
 

@@ -1,14 +1,17 @@
-"""The level and log-mel front end as one ONNX graph, written by hand: half the time of the convolution.
+"""Level and log-mel front end as one ONNX graph, written by hand: up to twice as fast as what a backend lowers.
 
-A periodic Hann window of even length n is symmetric about its sample n/2, and a magnitude does not depend on
-where a frame's time starts. So with x'[j] = x[n/2 + j], a frame's transform is
+Two folds of the Fourier transform make it so.
+
+By parity: bins f and N/2 - f share their products, as cos and sin agree up to the sign on even and odd samples. So
+the sums over even and over odd samples, computed for f alone, give both bins, and the work is halved.
+
+By symmetry: a periodic Hann window of even length n is symmetric about its sample n/2, and a magnitude does not
+depend on where a frame's time starts. So with x'[j] = x[n/2 + j], a frame's transform is
 
     sum_j w[n/2 + j] (x'[j] + x'[-j]) cos(2 pi f j / N) - i w[n/2 + j] (x'[j] - x'[-j]) sin(2 pi f j / N)
 
-over half the samples. Bins f and N/2 - f share those products: cos and sin agree up to the sign on even and odd
-j, so the sums over even and odd j, computed for f alone, give both. Each fold halves the work again.
-
-Frames are cut by reshaping into hops, never by a gather: frame t is made of the hops t, t + 1 and half of t + 2.
+over half the samples. That halves the work again, where frames are two and a half hops: frame t is then cut by
+reshaping into hops, never by a gather, from the hops t, t + 1 and half of t + 2.
 """
 
 from collections.abc import Sequence
@@ -18,7 +21,6 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from kerascola.dsp.log_mel import LogMel
-from kerascola.dsp.windows import periodic_hann
 
 OPSET = 18
 IR_VERSION = 10
@@ -26,11 +28,15 @@ END = 2**62
 REVERSED = ((-1,), (-END,), (2,), (-1,))  # Slice: the third axis backwards
 
 
-def supports(spec: LogMel) -> bool:
-    """Frames of two and a half hops that halve evenly, and no weight on the two bins that the folds leave out."""
+def folds_by_symmetry(spec: LogMel) -> bool:
+    """Frames of two and a half hops that halve evenly, and no weight on the two bins that this fold leaves out."""
     mels = spec.mel_matrix()
     shape = 2 * spec.window == 5 * spec.hop and spec.hop % 8 == 0 and spec.fft % 4 == 0
-    return shape and not mels[0].any() and not mels[-1].any()
+    return shape and (spec.taper, spec.periodic) == ("hann", True) and not mels[0].any() and not mels[-1].any()
+
+
+def folds_by_parity(spec: LogMel) -> bool:
+    return spec.window % 2 == spec.hop % 2 == 0 and spec.fft % 4 == 0
 
 
 class Graph:
@@ -67,20 +73,25 @@ class Graph:
         bounds = [self.ints(*starts), self.ints(*ends), self.ints(*axes)]
         return self.add("Slice", x, *bounds, *([self.ints(*steps)] if steps else []))
 
-    def magnitude(self, real: str, imaginary: str) -> str:
+    def spectrum(self, real: str, imaginary: str, power: int) -> str:
         squares = self.add("Mul", real, real), self.add("Mul", imaginary, imaginary)
-        return self.add("Sqrt", self.add("Add", *squares))
+        total = self.add("Add", *squares)
+        return total if power == 2 else self.add("Sqrt", total)
 
 
 def log_mel_graph(spec: LogMel) -> onnx.ModelProto:
     """`waveform` [batch, samples] -> `spectrogram` [batch, frames, mels]."""
     graph = Graph()
-    even, odd = hops(graph, level(graph, "waveform", spec), spec)
-    product = graph.add("MatMul", magnitudes(graph, even, odd, spec), graph.floats(folded_mels(spec)))
-    clipped = graph.add(
-        "Clip", product, graph.constant(spec.floor, np.float32), graph.constant(spec.ceiling, np.float32)
-    )
-    graph.nodes.append(helper.make_node("Log", [clipped], ["spectrogram"], name="frontend/log"))
+    x = pad(graph, level(graph, "waveform", spec), spec)
+    if folds_by_symmetry(spec):
+        spectrum, mels = symmetric_spectrum(graph, *hops(graph, x, spec), spec), folded_mels(spec, first=1)
+    elif folds_by_parity(spec):
+        spectrum, mels = parity_spectrum(graph, x, spec), folded_mels(spec, first=0)
+    else:
+        spectrum, mels = whole_spectrum(graph, x, spec), spec.mel_matrix()[spec.used_bins()]
+    logs = logarithm(graph, graph.add("MatMul", spectrum, graph.floats(mels)), spec)
+    normalised(graph, logs, spec)
+    graph.nodes[-1].output[0] = "spectrogram"
 
     waveform = helper.make_tensor_value_info("waveform", TensorProto.FLOAT, ["batch", "samples"])
     spectrogram = helper.make_tensor_value_info("spectrogram", TensorProto.FLOAT, ["batch", "frames", spec.mels])
@@ -91,9 +102,81 @@ def log_mel_graph(spec: LogMel) -> onnx.ModelProto:
 
 
 def level(graph: Graph, x: str, spec: LogMel) -> str:
-    mean = graph.add("ReduceMean", graph.add("Mul", x, x), graph.ints(1), keepdims=1)
-    energy = graph.add("Max", graph.add("Mul", mean, graph.floats(spec.level_samples)), graph.floats(1e-9))
-    return graph.add("Div", x, graph.add("Sqrt", energy))
+    if spec.level == "rms":
+        mean = graph.add("ReduceMean", graph.add("Mul", x, x), graph.ints(1), keepdims=1)
+        energy = graph.add("Max", graph.add("Mul", mean, graph.floats(spec.level_samples)), graph.floats(1e-9))
+        return graph.add("Div", x, graph.add("Sqrt", energy))
+    if spec.level == "peak":
+        swing = graph.add("Sub", x, graph.add("ReduceMean", x, graph.ints(1), keepdims=1))
+        peak = graph.add("ReduceMax", graph.add("Abs", swing), graph.ints(1), keepdims=1)
+        return graph.add("Div", swing, graph.add("Add", peak, graph.floats(0.005)))
+    return x
+
+
+def pad(graph: Graph, x: str, spec: LogMel) -> str:
+    if spec.centre == "none":
+        return x
+    mode = {"reflect": "reflect", "zeros": "constant"}[spec.centre]
+    return graph.add("Pad", x, graph.ints(0, spec.padding[0], 0, spec.padding[1]), mode=mode)
+
+
+def logarithm(graph: Graph, mels: str, spec: LogMel) -> str:
+    if spec.floor_by == "add":
+        floored = graph.add("Add", mels, graph.floats(spec.floor))
+    else:
+        floored = graph.add("Clip", mels, graph.floats(spec.floor), graph.floats(spec.ceiling))
+    logs = graph.add("Log", floored)
+    return logs if spec.log == "ln" else graph.add("Mul", logs, graph.floats(spec.log_factor()))
+
+
+def normalised(graph: Graph, x: str, spec: LogMel) -> str:
+    if spec.reference == "max":
+        x = graph.add("Sub", x, graph.add("ReduceMax", x, graph.ints(1, 2), keepdims=1))
+    if spec.range_db is not None:
+        x = graph.add("Max", x, graph.floats(-spec.range_db))
+    if (spec.mean, spec.deviation) != (0.0, 1.0):
+        x = graph.add("Mul", graph.add("Sub", x, graph.floats(spec.mean)), graph.floats(1 / spec.deviation))
+    return x
+
+
+def whole_spectrum(graph: Graph, x: str, spec: LogMel) -> str:
+    """[batch, frames, used bins] by one strided convolution."""
+    kernels = np.concatenate(kernels_of(spec, spec.used_bins()), axis=1)
+    real, imaginary = graph.add_many("Split", [slide(graph, x, kernels, spec.hop)], 2, axis=2, num_outputs=2)
+    return graph.spectrum(real, imaginary, spec.power)
+
+
+def parity_spectrum(graph: Graph, x: str, spec: LogMel) -> str:
+    """[batch, frames, fft / 2 + 2]: bins 0 to fft / 4, then fft / 2 down to fft / 4."""
+    samples = graph.add("Shape", x, start=1, end=2)
+    whole = graph.add("Mul", graph.add("Div", samples, graph.ints(2)), graph.ints(2))  # one more belongs to no frame
+    kernels = np.concatenate(kernels_of(spec, np.arange(spec.fft // 4 + 1)), axis=1)
+    halves = []
+    for first in (0, 1):
+        every_other = graph.add("Slice", x, graph.ints(first), whole, graph.ints(1), graph.ints(2))
+        parts = slide(graph, every_other, kernels[first::2], spec.hop // 2)
+        halves.append(graph.add_many("Split", [parts], 2, axis=2, num_outputs=2))
+    (a, c), (b, d) = halves
+    low = graph.spectrum(graph.add("Add", a, b), graph.add("Add", c, d), spec.power)
+    high = graph.spectrum(graph.add("Sub", a, b), graph.add("Sub", d, c), spec.power)
+    return graph.add("Concat", low, high, axis=2)
+
+
+def slide(graph: Graph, x: str, kernels: np.ndarray, hop: int) -> str:
+    """[batch, samples] by [window, outputs] -> [batch, frames, outputs].
+
+    As a convolution of images one pixel high: onnxruntime has fast kernels for these and not for sequences.
+    """
+    image = graph.add("Unsqueeze", x, graph.ints(1, 2))
+    weights = graph.floats(kernels.T[:, None, None])
+    rows = graph.add("Squeeze", graph.add("Conv", image, weights, strides=[1, hop]), graph.ints(2))
+    return graph.add("Transpose", rows, perm=[0, 2, 1])
+
+
+def kernels_of(spec: LogMel, bins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Windowed cosines and sines, [window, bins] each."""
+    angle = 2 * np.pi * np.outer(np.arange(spec.window), bins) / spec.fft
+    return spec.taps()[:, None] * np.cos(angle), spec.taps()[:, None] * np.sin(angle)
 
 
 def hops(graph: Graph, x: str, spec: LogMel) -> tuple[str, str]:
@@ -108,7 +191,7 @@ def hops(graph: Graph, x: str, spec: LogMel) -> tuple[str, str]:
     return graph.add("Squeeze", even, graph.ints(3)), graph.add("Squeeze", odd, graph.ints(3))
 
 
-def magnitudes(graph: Graph, even: str, odd: str, spec: LogMel) -> str:
+def symmetric_spectrum(graph: Graph, even: str, odd: str, spec: LogMel) -> str:
     """[batch, frames, fft / 2]: bins 1 to fft / 4, then fft / 2 - 1 down to fft / 4."""
     half, middle = spec.hop // 2, spec.hop // 4
 
@@ -137,8 +220,8 @@ def magnitudes(graph: Graph, even: str, odd: str, spec: LogMel) -> str:
     b = graph.add("MatMul", graph.add("Add", forward_odd, backward_odd), graph.floats(cosines[1::2]))
     c = graph.add("MatMul", graph.add("Sub", forward_even, backward_even), graph.floats(sines[::2]))
     d = graph.add("MatMul", graph.add("Sub", forward_odd, backward_odd), graph.floats(sines[1::2]))
-    low = graph.magnitude(graph.add("Add", a, b), graph.add("Add", c, d))
-    high = graph.magnitude(graph.add("Sub", a, b), graph.add("Sub", d, c))
+    low = graph.spectrum(graph.add("Add", a, b), graph.add("Add", c, d), spec.power)
+    high = graph.spectrum(graph.add("Sub", a, b), graph.add("Sub", d, c), spec.power)
     return graph.add("Concat", low, high, axis=2)
 
 
@@ -146,17 +229,17 @@ def folded_kernels(spec: LogMel) -> tuple[np.ndarray, np.ndarray]:
     """Windowed cosines and sines [window / 2, fft / 4] of the bins 1 to fft / 4, from the frame's centre on."""
     centre = spec.window // 2
     offset = np.arange(centre)
-    taps = periodic_hann(spec.window)[centre + offset][:, None]
+    taps = spec.taps()[centre + offset][:, None]
     angle = 2 * np.pi * np.outer(offset, np.arange(1, spec.fft // 4 + 1)) / spec.fft
     cosines = taps * np.cos(angle)
     cosines[0] /= 2  # sample 0 is its own mirror image and is added twice
     return cosines, taps * np.sin(angle)
 
 
-def folded_mels(spec: LogMel) -> np.ndarray:
-    """[fft / 2, mels] in the order of `magnitudes`; the bin fft / 4, which is there twice, counts once."""
+def folded_mels(spec: LogMel, first: int) -> np.ndarray:
+    """[.., mels] for the bins `first` to fft / 4, then fft / 2 - `first` down in step; fft / 4 counts once."""
     mels = spec.mel_matrix()
-    bins = np.arange(1, spec.fft // 4 + 1)
+    bins = np.arange(first, spec.fft // 4 + 1)
     high = mels[spec.fft // 2 - bins].copy()
     high[-1] = 0.0
     return np.concatenate([mels[bins], high])

@@ -3,11 +3,26 @@
 from contextlib import AbstractContextManager, nullcontext
 
 import keras
+import numpy as np
 import onnx
 import tensorflow as tf
 from keras.src.export.tf2onnx_lib import patch_tf2onnx
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 from tf2onnx.convert import _convert_common
+from tf2onnx.handler import tf_op
+
+
+@tf_op("Erfc")
+class Erfc:
+    """1 - erf(x): TensorFlow writes an exact GELU by it, ONNX has erf alone."""
+
+    @classmethod
+    def version_9(cls, ctx, node, **kwargs) -> None:
+        shapes, dtypes, outputs = [ctx.get_shape(node.output[0])], [ctx.get_dtype(node.output[0])], list(node.output)
+        one = ctx.make_const(f"{node.name}/one", np.float32(1)).output[0]
+        erf = ctx.make_node("Erf", [node.input[0]], name=f"{node.name}/erf").output[0]
+        ctx.remove_node(node.name)
+        ctx.make_node("Sub", [one, erf], outputs=outputs, name=node.name, shapes=shapes, dtypes=dtypes)
 
 
 def lower(model: keras.Model, minimum: int, opset: int) -> onnx.ModelProto:

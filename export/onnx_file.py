@@ -14,10 +14,10 @@ import onnxruntime
 from onnx import helper
 
 import kerascola
-from kerascola.dsp.log_mel import PRESETS
-from kerascola.errors import ExportError
+from kerascola.dsp.log_mel import PRESETS, LogMel
+from kerascola.errors import ExportError, RecipeError
 from kerascola.export import graph, probes
-from kerascola.export.log_mel_graph import OPSET, log_mel_graph, supports
+from kerascola.export.log_mel_graph import OPSET, log_mel_graph
 from kerascola.export.verify import Waves, verify
 from kerascola.runtime.embedder import Embedder
 from kerascola.runtime.metadata import Metadata
@@ -94,16 +94,27 @@ def split(model: keras.Model) -> tuple[keras.Model, keras.Model] | None:
 
 
 def hand_written(frontend: keras.Model, metadata: Metadata) -> onnx.ModelProto | None:
-    """The graph of the preset that computes what `frontend` does, if there is one."""
+    """The graph of the log-mel that the metadata names, or of a preset, if it computes what `frontend` does."""
     waves = probes.ordinary(metadata)
-    for spec in PRESETS.values():
-        if not supports(spec) or frontend.output.shape[-1] != spec.mels:
+    for spec in log_mels(metadata):
+        if tuple(frontend.output.shape[2:]) != spec.shape or spec.sample_rate != metadata.sample_rate:
             continue
         proto = log_mel_graph(spec)
         session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
         if all(same(session.run(None, {"waveform": w})[0], frontend.predict_on_batch(w)) for w in waves.values()):
             return proto
     return None
+
+
+def log_mels(metadata: Metadata) -> list[LogMel]:
+    """The model's own specification first; a file that Keras saved again has lost it, and is most likely a preset."""
+    presets = list(PRESETS.values())
+    if metadata.frontend.get("name") != "log_mel":
+        return [] if metadata.frontend else presets
+    try:
+        return [LogMel(**metadata.frontend), *presets]
+    except (TypeError, RecipeError) as error:
+        raise ExportError(f"the model's metadata has a log-mel front end that cannot be: {error}") from error
 
 
 def same(received: np.ndarray, expected: np.ndarray) -> bool:

@@ -44,9 +44,15 @@ def export_saved_model(model: keras.Model, metadata: Metadata, out: Path, say: S
         member = work / "saved_model" / METADATA
         member.parent.mkdir(exist_ok=True)
         member.write_text(json.dumps(dataclasses.asdict(metadata), indent=1))
+        replaced = work / "replaced"
         if out.exists():
-            os.replace(out, work / "replaced")
-        os.replace(work / "saved_model", out)
+            os.replace(out, replaced)
+        try:
+            os.replace(work / "saved_model", out)
+        except OSError:
+            if replaced.exists():
+                os.replace(replaced, out)
+            raise
     return metadata
 
 

@@ -1,5 +1,14 @@
 """What a user can put right. Each message says what was expected, what was received and what to do."""
 
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(word: str, known: Iterable[str], most: int = 1) -> str:
+    """The end of a sentence about an unknown word: what may have been meant."""
+    close = difflib.get_close_matches(word, list(known), most, cutoff=0.5)
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
+
 
 class KerascolaError(ValueError):
     """Base of the errors below; the command line prints its message without a traceback."""

@@ -1,16 +1,52 @@
 """Small embedders with nothing left at its initial value, so that a lost, swapped or misfolded weight shows."""
 
+import dataclasses
 from collections.abc import Iterator
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-from kerascola.dsp.log_mel import LogMel
+from kerascola.dsp.leaf import Leaf
+from kerascola.dsp.log_mel import PRESETS, LogMel
+from kerascola.dsp.sincnet import SincNet
+from kerascola.dsp.spec import FrontEnd, Waveform
+from kerascola.dsp.spectra import Spectra
+from kerascola.encoders.build import build
 from kerascola.encoders.efficientnet import MIN_FRAMES, efficientnet
-from kerascola.frontends.log_mel import frontend
+from kerascola.frontends.frontend import frontend
 from kerascola.models.embedder import embedder
 from kerascola.runtime.metadata import Metadata
+
+# Every front end at a small size, and every encoder at its narrowest.
+FRONT_ENDS: dict[str, FrontEnd] = {
+    "log_mel": LogMel(mels=48),
+    "uclser20": PRESETS["uclser20"],
+    "cola-fma": PRESETS["cola-fma"],
+    "spectra": Spectra(window=512, bands=48),
+    "leaf": Leaf(filters=48, memory=8),
+    "sincnet": SincNet(filters=48),
+    "waveform": Waveform(),
+}
+NARROW: dict[str, dict] = {
+    "efficientnet": {"width": 0.25, "depth": 0.1},
+    "convnext": {"depths": (1, 1, 1, 1), "widths": (4, 4, 8, 8)},
+    "resnet": {"width": 4},
+    "vgg": {"width": 0.25, "dimension": 16},
+    "crnn": {"filters": 4, "units": 6},
+    "small": {"filters": 4, "dimension": 16},
+    "resnet1d": {"width": 4},
+}
+
+
+def narrow_embedder(encoder: str, front: str, **options) -> tuple[keras.Model, Metadata]:
+    spec = FRONT_ENDS[front]
+    made, frames = build(encoder, spec.shape, **NARROW[encoder] | options)
+    model = embedder(frontend(spec), made)
+    randomise(model)
+    least, window = spec.samples(frames), max(spec.sample_rate // 2, spec.samples(frames))
+    known = {"sample_rate": spec.sample_rate, "window_samples": window, "min_samples": least}
+    return model, metadata_of(model, **known, frontend=dataclasses.asdict(spec))
 
 
 def tiny_embedder(spec: LogMel | None = None) -> keras.Model:

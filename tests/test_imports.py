@@ -19,7 +19,11 @@ LAYERS = [  # lowest first; modules of one layer's groups may import their own g
 ]
 SIBLINGS = {5}  # of the work layer, groups may use each other
 FRAMEWORKS = {"tensorflow", "jax", "torch", "tf2onnx", "jax2onnx", "onnxscript"}
-MAY_IMPORT_FRAMEWORKS = {f"kerascola.export.lower_{backend}" for backend in ("tensorflow", "jax", "torch")}
+MAY_IMPORT_FRAMEWORKS = {
+    f"kerascola.{place}_{backend}"
+    for place in ("export.lower", "training.step")
+    for backend in ("tensorflow", "jax", "torch")
+}
 LIGHT = {"numpy", "onnxruntime", "soundfile", "soxr"}
 
 

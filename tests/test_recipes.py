@@ -7,6 +7,7 @@ import yaml
 from kerascola import recipes
 from kerascola.dsp.log_mel import LogMel
 from kerascola.errors import RecipeError
+from kerascola.recipes.schema import Recipe
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_every_recipe_loads_and_comes_back_from_its_own_yaml(write):
 
 def test_cola_is_the_published_one():
     cola = recipes.load("cola")
-    assert cola.frontend == LogMel(16000, 400, 160, 1024, 64, 60.0, 7800.0)
+    assert cola.frontend == LogMel(window=400, hop=160, fft=1024, mels=64, low_hz=60.0, high_hz=7800.0)
     assert (cola.objective.similarity, cola.objective.dimension, cola.encoder.pool) == ("bilinear", 512, "max")
     assert (cola.optimizer.learning_rate, cola.train.batch_size, cola.views.noise) == (1e-3, 64, 1e-3)
     assert (cola.crop_samples, cola.clip_samples) == (16000, 160000)
@@ -144,7 +145,7 @@ def test_unknown_names_list_all():
 
 
 def test_an_empty_file_is_the_defaults(write):
-    assert recipes.load(write("")) == recipes.Recipe(name="mine")
+    assert recipes.load(write("")) == Recipe(name="mine")
 
 
 def test_changes_are_yaml_and_the_last_wins():
@@ -153,7 +154,7 @@ def test_changes_are_yaml_and_the_last_wins():
         ["optimizer.learning_rate=1e-4", "train.epochs=3", "train.epochs=5", "encoder={width: 0.5}", "about=a=b, c"],
     )
     assert (recipe.optimizer.learning_rate, recipe.train.epochs, recipe.about) == (1e-4, 5, "a=b, c")
-    assert (recipe.encoder.width, recipe.encoder.depth, recipe.train.batch_size) == (0.5, 1.0, 64)
+    assert (recipe.encoder.width, recipe.encoder.pool, recipe.train.batch_size) == (0.5, "max", 64)
     assert recipes.load("cola", ["train.steps_per_epoch=null"]).train.steps_per_epoch is None
 
 

@@ -3,13 +3,6 @@
 from keras import ops
 
 
-def unit_norm(clips):
-    """[batch, samples] -> the same scaled to unit L2 norm; silence stays silence."""
-    clips = ops.convert_to_tensor(clips)
-    energy = ops.sum(clips * clips, axis=-1, keepdims=True)
-    return clips * ops.rsqrt(ops.maximum(energy, 1e-9))
-
-
 def crop(clips, starts, length: int):
     """clips [batch, samples], starts [batch] int -> [batch, length]; starts + length must not pass the end."""
     positions = ops.expand_dims(starts, -1) + ops.expand_dims(ops.arange(length, dtype="int32"), 0)

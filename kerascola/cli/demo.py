@@ -38,11 +38,11 @@ def run(args: argparse.Namespace) -> int:
 
     say("2/5 pre-training (COLA: two stretches of one sound belong together)")
     from kerascola.models.embedder import save_embedder
-    from kerascola.training.pretrain import build, pretrain
+    from kerascola.training.pretrain import build, pretrain, shipped
     from kerascola.training.run import Run
 
-    untrained, _, metadata = build(recipe)
-    save_embedder(untrained, metadata, folder / "untrained.keras")
+    pretrainer, metadata = build(recipe)
+    save_embedder(shipped(recipe, pretrainer), metadata, folder / "untrained.keras")
     training = Run(folder / "training")
     pretrain(recipe, folder / "sounds" / "training", training)
     shutil.copy(training.model, folder / "model.keras")

@@ -1,9 +1,24 @@
-"""EfficientNet for spectrograms (Tan & Le 2019, table 1), parametric in width and depth."""
+"""EfficientNet for spectrograms (Tan & Le 2019, table 1), B0 to B3 and Lite0, or of any width and depth."""
 
+import functools
 import math
+from dataclasses import dataclass
 
 import keras
 from keras import layers, ops
+
+from kerascola.encoders import blocks
+from kerascola.encoders.blocks import (
+    FAN_OUT,
+    POOLS,
+    check_one_of,
+    check_rate,
+    convolution,
+    depthwise,
+    drop_branch,
+    spectrogram,
+)
+from kerascola.errors import RecipeError
 
 # (expansion, filters, repeats, stride, kernel) of B0's seven stages.
 STAGES = (
@@ -16,70 +31,86 @@ STAGES = (
     (6, 320, 1, 1, 3),
 )
 MIN_FRAMES = 16
-INITIALIZER = {"class_name": "VarianceScaling", "config": {"scale": 2.0, "mode": "fan_out"}}
+normalise = functools.partial(blocks.normalise, momentum=0.99, epsilon=1e-3)  # as published, in TensorFlow
+
+
+@dataclass(frozen=True)
+class Variant:
+    width: float
+    depth: float
+    lite: bool = False  # for int8: ReLU6 in place of swish, no squeeze-and-excite
+
+
+VARIANTS = {
+    "b0": Variant(1.0, 1.0),
+    "b1": Variant(1.0, 1.1),
+    "b2": Variant(1.1, 1.2),
+    "b3": Variant(1.2, 1.4),
+    "lite0": Variant(1.0, 1.0, lite=True),
+}
 
 
 def efficientnet(
-    bands: int = 64, width: float = 1.0, depth: float = 1.0, pool: str = "max", drop_connect: float = 0.2
+    bands: int = 64,
+    channels: int = 1,
+    variant: str = "b0",
+    width: float | None = None,
+    depth: float | None = None,
+    pool: str = "max",
+    drop_connect: float = 0.2,
 ) -> keras.Model:
-    """Spectrogram [batch, frames >= 16, bands] -> embedding [batch, 1280 at width 1]. Width and depth 1 are B0."""
+    """Spectrogram [batch, frames >= 16, bands] -> embedding [batch, 1280 at width 1].
+
+    `width` and `depth` scale B0's filters and repeats in place of the variant's own.
+    """
+    check_one_of("variant", variant, VARIANTS)
+    check_one_of("pool", pool, POOLS)
+    check_rate("drop_connect", drop_connect)
+    kind = VARIANTS[variant]
+    width = kind.width if width is None else width
+    depth = kind.depth if depth is None else depth
+    if not 0 < depth <= 10 or not 0 < width <= 10 or 16 * width < 1:
+        raise RecipeError(
+            "expected 0 < depth <= 10 and 0.0625 <= width <= 10, below which a stage of 16 filters rounds to none; "
+            f"received depth {depth:g}, width {width:g}"
+        )
     stages = [(e, round_filters(f, width), math.ceil(r * depth), s, k) for e, f, r, s, k in STAGES]
     total = sum(repeats for _, _, repeats, _, _ in stages)
+    activation = "relu6" if kind.lite else "swish"
 
-    spectrogram = keras.Input((None, bands), name="spectrogram")
-    x = ops.expand_dims(spectrogram, -1)
-    x = normalise(convolution(x, round_filters(32, width), 3, stride=2), "swish")
+    inputs, x = spectrogram(bands, channels)
+    x = normalise(convolution(x, round_filters(32, width), 3, stride=2), activation)
     block = 0
     for expansion, filters, repeats, stride, kernel in stages:
         for repeat in range(repeats):
             drop = drop_connect * block / total
-            x = inverted_bottleneck(x, filters, kernel, stride if repeat == 0 else 1, expansion, drop)
+            steps = stride if repeat == 0 else 1
+            x = inverted_bottleneck(x, filters, kernel, steps, expansion, drop, activation, excite=not kind.lite)
             block += 1
-    x = normalise(convolution(x, round_filters(1280, width), 1), "swish")
-    x = {"max": ops.max, "mean": ops.mean}[pool](x, axis=(1, 2))
-    return keras.Model(spectrogram, x, name="encoder")
+    x = normalise(convolution(x, round_filters(1280, width), 1), activation)
+    return keras.Model(inputs, POOLS[pool](x, axis=(1, 2)), name="encoder")
 
 
-def inverted_bottleneck(x, filters: int, kernel: int, stride: int, expansion: int, drop: float):
+def inverted_bottleneck(
+    x, filters: int, kernel: int, stride: int, expansion: int, drop: float, activation: str, excite: bool
+):
     inputs, width = x, x.shape[-1] * expansion
     if expansion > 1:
-        x = normalise(convolution(x, width, 1), "swish")
-    x = normalise(depthwise(x, kernel, stride), "swish")
-    x = squeeze_excite(x, max(1, inputs.shape[-1] // 4))
+        x = normalise(convolution(x, width, 1), activation)
+    x = normalise(depthwise(x, kernel, stride), activation)
+    if excite:
+        x = squeeze_excite(x, max(1, inputs.shape[-1] // 4))
     x = normalise(convolution(x, filters, 1))
     if stride == 1 and inputs.shape[-1] == filters:
-        if drop > 0:  # stochastic depth: the whole branch of a sample
-            x = layers.Dropout(drop, noise_shape=(None, 1, 1, 1))(x)
-        x = layers.Add()([inputs, x])
+        x = layers.Add()([inputs, drop_branch(x, drop)])
     return x
 
 
 def squeeze_excite(x, reduced: int):
     gate = ops.mean(x, axis=(1, 2), keepdims=True)
-    gate = layers.Conv2D(reduced, 1, activation="swish", kernel_initializer=INITIALIZER)(gate)
-    gate = layers.Conv2D(x.shape[-1], 1, activation="sigmoid", kernel_initializer=INITIALIZER)(gate)
+    gate = layers.Conv2D(reduced, 1, activation="swish", kernel_initializer=FAN_OUT)(gate)
+    gate = layers.Conv2D(x.shape[-1], 1, activation="sigmoid", kernel_initializer=FAN_OUT)(gate)
     return layers.Multiply()([x, gate])
-
-
-# Strided convolutions are padded by a layer of their own, not by "same": that pads alike for odd and even
-# lengths, and it is the form that lowers to ONNX with a dynamic length from JAX and runs fast from torch.
-def convolution(x, filters: int, kernel: int, stride: int = 1):
-    if stride > 1:
-        x = layers.ZeroPadding2D(kernel // 2)(x)
-    padding = "valid" if stride > 1 else "same"
-    return layers.Conv2D(filters, kernel, stride, padding=padding, use_bias=False, kernel_initializer=INITIALIZER)(x)
-
-
-def depthwise(x, kernel: int, stride: int):
-    if stride > 1:
-        x = layers.ZeroPadding2D(kernel // 2)(x)
-    padding = "valid" if stride > 1 else "same"
-    return layers.DepthwiseConv2D(kernel, stride, padding=padding, use_bias=False, depthwise_initializer=INITIALIZER)(x)
-
-
-def normalise(x, activation: str | None = None):
-    x = layers.BatchNormalization()(x)
-    return layers.Activation(activation)(x) if activation else x
 
 
 def round_filters(filters: int, width: float) -> int:

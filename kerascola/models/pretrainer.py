@@ -1,16 +1,19 @@
 """The model that `fit` trains: sound in, two views, one pass through the encoder, a loss out."""
 
+from collections.abc import Callable
+
 import keras
 from keras import ops
 
-from kerascola.augment.views import crop, unit_norm
+from kerascola.augment.views import crop
 
 
 class Pretrainer(keras.Model):
     """Takes {"clips": [n, samples] float, "starts": [n, 2] int}; `starts` are where the two crops begin.
 
-    `features` turns crops into what `encoder` takes; `objective(anchors, positives)` gives a dict of scalars
-    with a "loss". Anchors and positives go through the encoder together, so that batch statistics are shared.
+    `level` brings whole clips to their level, `features` turns crops of them into what `encoder` takes;
+    `objective(anchors, positives)` gives a dict of scalars with a "loss". Anchors and positives go through the
+    encoder together, so that batch statistics are shared.
     """
 
     def __init__(
@@ -21,17 +24,19 @@ class Pretrainer(keras.Model):
         crop_samples: int,
         noise: float = 0.001,
         seed: int = 0,
+        *,
+        level: Callable,
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
         self.features, self.encoder, self.objective = features, encoder, objective
-        self.crop_samples, self.noise = crop_samples, noise
+        self.crop_samples, self.noise, self.level = crop_samples, noise, level
         self.noise_seed = keras.random.SeedGenerator(seed)
         self.accuracy = keras.metrics.Mean(name="accuracy")
 
     def views(self, batch, training: bool):
         """[2 n, crop_samples]: the anchors, then the positives, which carry the noise."""
-        clips = unit_norm(ops.cast(batch["clips"], "float32"))
+        clips = self.level(ops.cast(batch["clips"], "float32"))
         anchors = crop(clips, batch["starts"][:, 0], self.crop_samples)
         positives = crop(clips, batch["starts"][:, 1], self.crop_samples)
         if training and self.noise:

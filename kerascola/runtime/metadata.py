@@ -23,6 +23,7 @@ class Metadata:
     labels: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)  # of what trained and exported it
     verified: Mapping[str, Any] = field(default_factory=dict)  # the errors measured after writing
+    frontend: Mapping[str, Any] = field(default_factory=dict)  # what the features inside are computed from
 
     def to_props(self) -> dict[str, str]:
         """As ONNX metadata: one readable key per field, JSON where it is not a plain number or text."""

@@ -1,5 +1,8 @@
 """From a recipe and a folder of recordings to `model.keras`."""
 
+import dataclasses
+import functools
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import keras
@@ -7,55 +10,66 @@ import keras
 import kerascola
 from kerascola.data.folder import Folder
 from kerascola.data.pipeline import Batches, collate
-from kerascola.encoders import efficientnet
+from kerascola.encoders import build as encoders
 from kerascola.errors import RecipeError
-from kerascola.frontends.log_mel import frontend
+from kerascola.frontends.frontend import clip_level, features, frontend
 from kerascola.models.embedder import embedder, save_embedder
 from kerascola.models.pretrainer import Pretrainer
 from kerascola.objectives.cola import Cola
-from kerascola.recipes import Recipe
+from kerascola.recipes.schema import Recipe
 from kerascola.runtime.metadata import Metadata
 from kerascola.training.callbacks import Checkpoint, ProgressBar
 from kerascola.training.run import Run
+from kerascola.training.swap import faster
 
 
-def build(recipe: Recipe) -> tuple[keras.Model, Pretrainer, Metadata]:
-    """The embedder, the compiled pre-trainer round its parts, and what the embedder's file will say of itself."""
-    least = recipe.frontend.samples(efficientnet.MIN_FRAMES)
+def build(recipe: Recipe) -> tuple[Pretrainer, Metadata]:
+    """The compiled pre-trainer round the recipe's parts, and what the embedder's file will say of itself."""
+    keras.utils.set_random_seed(recipe.train.seed)
+    spec, options = recipe.frontend, recipe.encoder.model_dump(exclude={"name"})
+    encoder, frames = encoders.build(recipe.encoder.name, spec.shape, **options)
+    least = spec.samples(frames)
     if recipe.crop_samples < least:
         raise RecipeError(
-            f"{recipe.name}: expected views.crop_seconds >= {least / recipe.frontend.sample_rate:g}, the "
-            f"{efficientnet.MIN_FRAMES} frames that the encoder needs; received {recipe.views.crop_seconds:g}"
+            f"{recipe.name}: expected views.crop_seconds >= {least / spec.sample_rate:g}, the {frames} frames that "
+            f"the encoder needs; received {recipe.views.crop_seconds:g}"
         )
-    keras.utils.set_random_seed(recipe.train.seed)
-    front = frontend(recipe.frontend)
-    encoder = efficientnet.efficientnet(recipe.frontend.mels, **recipe.encoder.model_dump(exclude={"name"}))
-    objective = Cola(**recipe.objective.model_dump(exclude={"name"}))
     pretrainer = Pretrainer(
-        front.get_layer("log_mel"),
+        features(spec),
         encoder,
-        objective,
+        Cola(**recipe.objective.model_dump(exclude={"name"})),
         recipe.crop_samples,
         recipe.views.noise,
         recipe.train.seed,
+        level=functools.partial(clip_level, spec=spec),
         name="pretrainer",
     )
     pretrainer.compile(optimizer=keras.optimizers.Adam(recipe.optimizer.learning_rate))
-    model = embedder(front, encoder)
     metadata = Metadata(
-        sample_rate=recipe.frontend.sample_rate,
+        sample_rate=spec.sample_rate,
         window_samples=recipe.crop_samples,
         hop_samples=recipe.crop_samples,
         min_samples=least,
-        dimension=int(model.output.shape[-1]),
+        dimension=int(encoder.output.shape[-1]),
         recipe=recipe.name,
+        frontend=dataclasses.asdict(spec),
         versions={
             "kerascola": kerascola.__version__,
             "keras": keras.__version__,
             "trained on": keras.backend.backend(),
         },
     )
-    return model, pretrainer, metadata
+    return pretrainer, metadata
+
+
+def shipped(recipe: Recipe, pretrainer: Pretrainer) -> keras.Model:
+    """The embedder at the pre-trainer's present weights, of plain Keras layers."""
+    return embedder(frontend(recipe.frontend, pretrainer.features), pretrainer.encoder)
+
+
+def faster_steps(encoder: keras.Model) -> AbstractContextManager:
+    """Not under JAX: its faster step takes minutes to compile, which only long runs would win back."""
+    return nullcontext() if keras.backend.backend() == "jax" else faster(encoder)
 
 
 def pretrain(recipe: Recipe, data: str | Path, run: Run, resume: bool = False) -> Path:
@@ -64,7 +78,7 @@ def pretrain(recipe: Recipe, data: str | Path, run: Run, resume: bool = False) -
     folder = Folder(data, recipe.frontend.sample_rate, recipe.data.unreadable)
     sizes = (recipe.train.batch_size, recipe.clip_samples, recipe.crop_samples)
     batches = Batches(folder, *sizes, seed=recipe.train.seed)
-    model, pretrainer, metadata = build(recipe)
+    pretrainer, metadata = build(recipe)
     run.begin(recipe, len(folder))
     steps = recipe.train.steps_per_epoch or batches.steps_per_pass
     pretrainer(collate([batches.example(*key) for key in batches.keys(0)[:2]]))  # builds every weight
@@ -72,7 +86,8 @@ def pretrain(recipe: Recipe, data: str | Path, run: Run, resume: bool = False) -
     run.restore(pretrainer)
 
     progress = ProgressBar(recipe.train.epochs, steps, run.epoch)
-    with progress.bar:  # also where it is interrupted: a bar that is not closed keeps the terminal's cursor
+    # The bar is closed also where it is interrupted: one that is not keeps the terminal's cursor.
+    with progress.bar, faster_steps(pretrainer.encoder):
         pretrainer.fit(
             batches.from_step(run.epoch * steps),
             epochs=recipe.train.epochs,
@@ -82,4 +97,4 @@ def pretrain(recipe: Recipe, data: str | Path, run: Run, resume: bool = False) -
             verbose=0,
             callbacks=[Checkpoint(run), progress],
         )
-    return save_embedder(model, metadata, run.model)
+    return save_embedder(shipped(recipe, pretrainer), metadata, run.model)

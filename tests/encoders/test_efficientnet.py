@@ -2,12 +2,18 @@ import contracts
 import keras
 import numpy as np
 import pytest
+from keras import layers
 
 from kerascola.encoders.efficientnet import MIN_FRAMES, efficientnet, round_filters
+from kerascola.errors import RecipeError
 
 
-def test_the_contract_holds_for_a_narrow_one(tmp_path):
-    contracts.check_encoder(lambda: efficientnet(width=0.25, depth=0.3), 64, 320, MIN_FRAMES, tmp_path)
+@pytest.mark.parametrize("variant, channels, depth", [("b0", 1, 0.3), ("lite0", 3, 0.1)])
+def test_the_contract_holds_for_a_narrow_one(variant, channels, depth, tmp_path):
+    shape = (64,) if channels == 1 else (64, channels)
+    contracts.check_encoder(
+        lambda: efficientnet(64, channels, variant, width=0.25, depth=depth), shape, 320, MIN_FRAMES, tmp_path
+    )
 
 
 @pytest.mark.parametrize("pool", ["max", "mean"])
@@ -21,16 +27,57 @@ def test_the_pools_differ_and_average_or_take_the_largest(pool):
     np.testing.assert_allclose(encoder.predict_on_batch(x), expected, atol=1e-5)
 
 
-def test_parameters_are_b0s():
-    # EfficientNet-B0 has 5,288,548 (torchvision's table): 1,281,000 of them are the classifier's, and one input
-    # channel instead of three takes 2 x 9 x 32 from the stem. Batch norm's 42,016 moving averages are not counted.
-    encoder = efficientnet()
-    trainable = sum(contracts.numbers(weight).size for weight in encoder.trainable_variables)
-    assert trainable == 5_288_548 - 1_281_000 - 2 * 9 * 32
-    assert encoder.count_params() == trainable + 42_016
-    assert encoder.output.shape == (None, 1280)
+@pytest.mark.parametrize(
+    "variant, published, dimension, stem",
+    [
+        # torchvision 0.20's table of models. The classifier's weights are taken off, and two of the stem's three
+        # input channels.
+        ("b0", 5_288_548, 1280, 32),
+        ("b1", 7_794_184, 1280, 32),
+        ("b2", 9_109_994, 1408, 32),
+        ("b3", 12_233_232, 1536, 40),
+        ("lite0", 4_652_008, 1280, 32),  # timm's results tables, tf_efficientnet_lite0: 4.65 M
+    ],
+)
+def test_parameters_are_the_published_ones(variant, published, dimension, stem):
+    if variant != "b0" and keras.backend.backend() != "tensorflow":
+        pytest.skip("the others are counted once, on TensorFlow: the same shapes on every backend")
+    encoder = efficientnet(variant=variant)
+    assert encoder.output.shape == (None, dimension)
+    classifier = dimension * 1000 + 1000
+    assert contracts.trainable(encoder) == published - classifier - 2 * 9 * stem
+
+
+def test_lite_is_made_of_what_int8_survives():
+    def kinds(variant: str) -> set[str]:
+        made = efficientnet(variant=variant, width=0.25, depth=0.3).layers
+        return {layer.get_config()["activation"] for layer in made if isinstance(layer, layers.Activation)} | {
+            type(layer).__name__ for layer in made
+        }
+
+    assert "relu6" in kinds("lite0") and kinds("lite0").isdisjoint({"silu", "Multiply"})
+    assert {"silu", "Multiply"} <= kinds("b0")
 
 
 @pytest.mark.parametrize(("width", "expected"), [(1.0, 32), (1.1, 32), (1.2, 40), (1.4, 48), (0.25, 8), (0.01, 8)])
 def test_filters_are_rounded_as_published(width, expected):
     assert round_filters(32, width) == expected
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"variant": "b00"}, "unknown variant 'b00'; did you mean 'b0'? Expected one of: b0, b1, b2, b3, lite0"),
+        ({"pool": "median"}, "unknown pool 'median'"),
+        ({"width": 0.01}, "received depth 1, width 0.01"),
+        ({"width": -1}, "received depth 1, width -1"),
+        ({"depth": 0}, "received depth 0, width 1"),
+        ({"drop_connect": 1.0}, "expected 0 <= drop_connect < 1, received 1"),
+        ({"bands": 0}, "expected bands of at least 1, received 0"),
+        ({"channels": 0}, "expected channels of at least 1, received 0"),
+    ],
+)
+def test_what_cannot_be_is_said(options, message):
+    with pytest.raises(RecipeError) as error:
+        efficientnet(**options)
+    assert message in str(error.value)

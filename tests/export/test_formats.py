@@ -167,9 +167,8 @@ def test_onnx_front_end_is_the_hand_written_one(graph):
     found = [node.op_type for node in graph.node if node.name.startswith("frontend/")]
     assert found == written
     producer = {name: node for node in graph.node for name in node.output}
-    ahead, waiting = {}, ["frontend/log"]
-    last = next(node for node in graph.node if node.name == waiting[0])
-    waiting = list(last.input)
+    last = [node for node in graph.node if node.name.startswith("frontend/")][-1]
+    ahead, waiting = {}, list(last.input)
     while waiting:
         node = producer.get(waiting.pop())
         if node is not None and node.output[0] not in ahead:

@@ -1,5 +1,7 @@
 """When the hand-written front end is taken, and what is lowered by the backend instead."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import onnx
@@ -9,15 +11,16 @@ from keras import ops
 from models_for_tests import metadata_of, randomise, small_embedder, small_encoder
 
 from kerascola.dsp.log_mel import LogMel
+from kerascola.errors import ExportError
 from kerascola.export.cli import main
 from kerascola.export.log_mel_graph import log_mel_graph
 from kerascola.export.onnx_file import hand_written, lower, split
-from kerascola.frontends.log_mel import frontend
+from kerascola.frontends.frontend import frontend
 
 
 def with_altered_weights() -> keras.Model:
     model = frontend(LogMel())
-    mel = model.get_layer("log_mel").get_layer("mel")
+    mel = model.get_layer("features").get_layer("mel")
     mel.set_weights([1.02 * np.asarray(mel.get_weights()[0])])
     return model
 
@@ -60,6 +63,21 @@ def test_the_preset_gets_the_hand_written_graph(small):
 )
 def test_any_other_does_not(small, front):
     assert hand_written(front(), small.metadata) is None
+
+
+def test_the_models_own_specification_gets_a_graph(small):
+    """No preset: the metadata says what it is."""
+    spec = LogMel(low_hz=61.0, hop=80)
+    known = metadata_of(small.model, frontend=dataclasses.asdict(spec))
+    assert hand_written(frontend(spec), known) is not None
+    assert hand_written(frontend(LogMel(low_hz=62.0, hop=80)), known) is None, "what the metadata says is not true"
+    assert hand_written(frontend(LogMel()), known) is not None, "a preset still is"
+
+
+def test_a_specification_that_cannot_be(small):
+    known = metadata_of(small.model, frontend={"name": "log_mel", "hop": 0})
+    with pytest.raises(ExportError, match="log-mel front end that cannot be: expected 0 < hop <= window"):
+        hand_written(frontend(LogMel()), known)
 
 
 def test_another_front_end_is_lowered_and_said_and_right(tmp_path, capsys):

@@ -4,8 +4,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from kerascola.dsp.log_mel import LogMel
-from kerascola.export.log_mel_graph import log_mel_graph, supports
+from kerascola.dsp.log_mel import PRESETS, LogMel
+from kerascola.export.log_mel_graph import folds_by_parity, folds_by_symmetry, log_mel_graph
+from kerascola.frontends.frontend import frontend
 
 HALF = LogMel(sample_rate=8000, window=200, hop=80, fft=512, mels=40, high_hz=3700.0, level_samples=8000)
 WIDE = LogMel(mels=40, low_hz=0.0, high_hz=8000.0, floor=1e-3, ceiling=0.2)  # weight on every bin, both clips felt
@@ -94,13 +95,38 @@ class WithDC(LogMel):
 @pytest.mark.parametrize(
     "spec",
     [LogMel(hop=200), LogMel(window=480), LogMel(window=300, hop=120, fft=1026), LogMel(window=50, hop=20)]
-    + [WithNyquist(), WithDC()],
-    ids=["two hops", "three hops", "odd half of the fft", "uneven hop", "Nyquist", "DC"],
+    + [LogMel(periodic=False), LogMel(taper="hamming"), WithNyquist(), WithDC()],
+    ids=["two hops", "three hops", "odd half of the fft", "uneven hop", "symmetric", "Hamming", "Nyquist", "DC"],
 )
-def test_what_it_does_not_support(spec):
-    assert not supports(spec)
+def test_what_does_not_fold_by_symmetry(spec):
+    assert not folds_by_symmetry(spec)
 
 
-@pytest.mark.parametrize("spec", [LogMel(), HALF, WIDE, SHORT_FFT])
-def test_what_it_supports(spec):
-    assert supports(spec)
+@pytest.mark.parametrize("spec", [LogMel(), LogMel(centre="zeros"), LogMel(power=2), HALF, WIDE, SHORT_FFT])
+def test_what_folds_twice(spec):
+    assert folds_by_symmetry(spec)
+
+
+GENERAL = {
+    **{name: spec for name, spec in PRESETS.items() if name != "cola"},
+    "twice folded, centred": LogMel(centre="zeros", level="peak", log="db", reference="max"),
+    "power, folded": LogMel(power=2, log="log10", floor_by="add", mean=-3.0, deviation=2.0),
+    "odd": LogMel(window=401, hop=161, mels=40, level="none"),
+    "odd and centred": LogMel(window=401, hop=161, mels=40, centre="reflect", power=2),
+    "DC and Nyquist": LogMel(low_hz=0.0, high_hz=8000.0, triangles="hz", taper="blackman", window=320),
+}
+
+
+@pytest.mark.parametrize("name", GENERAL)
+def test_every_other_specification_as_keras_has_it(name):
+    """The Keras front end is held to NumPy on its own (tests/frontends)."""
+    spec = GENERAL[name]
+    assert folds_by_parity(spec) == (spec.window % 2 == 0)
+    served, model = session(spec), frontend(spec)
+    for samples in (spec.samples(1), spec.samples(4) + 1, spec.samples(9) - 1):
+        waves = noise(2, samples)
+        (received,) = served.run(None, {"waveform": waves})
+        expected = model.predict_on_batch(waves)
+        np.testing.assert_allclose(received, expected, rtol=0, atol=2e-5 * max(1.0, np.abs(expected).max()))
+    (silent,) = served.run(None, {"waveform": np.zeros_like(waves)})
+    np.testing.assert_allclose(silent, model.predict_on_batch(np.zeros_like(waves)), rtol=0, atol=1e-5)

@@ -12,7 +12,7 @@ import pytest
 from kerascola.dsp.log_mel import LogMel
 from kerascola.encoders.efficientnet import efficientnet
 from kerascola.errors import ModelError
-from kerascola.frontends.log_mel import frontend
+from kerascola.frontends.frontend import frontend
 from kerascola.models.embedder import embedder, load_embedder, save_embedder
 from kerascola.runtime.metadata import Metadata
 

@@ -1,3 +1,5 @@
+import functools
+
 import contracts
 import keras
 import numpy as np
@@ -5,18 +7,20 @@ import pytest
 
 from kerascola.dsp.log_mel import LogMel
 from kerascola.encoders.efficientnet import efficientnet
+from kerascola.frontends.frontend import clip_level
 from kerascola.frontends.log_mel import log_mel
 from kerascola.models.pretrainer import Pretrainer
 from kerascola.objectives.cola import Cola
 
 CROP = 4800
+LEVEL = functools.partial(clip_level, spec=LogMel())
 
 
 @pytest.fixture(scope="module")
 def pretrainer():
     keras.utils.set_random_seed(0)
     encoder = efficientnet(width=0.25, depth=0.3, drop_connect=0.0)
-    model = Pretrainer(log_mel(LogMel()), encoder, Cola("dot", dimension=32), CROP, noise=0.01, seed=3)
+    model = Pretrainer(log_mel(LogMel()), encoder, Cola("dot", dimension=32), CROP, noise=0.01, seed=3, level=LEVEL)
     model.compile(optimizer=keras.optimizers.Adam(3e-3))
     return model
 

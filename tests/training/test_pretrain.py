@@ -22,7 +22,7 @@ from kerascola.errors import DataError, RecipeError
 from kerascola.models.embedder import load_embedder
 from kerascola.models.pretrainer import Pretrainer
 from kerascola.training.callbacks import ProgressBar
-from kerascola.training.pretrain import build, pretrain
+from kerascola.training.pretrain import build, pretrain, shipped
 from kerascola.training.run import Run
 
 CLIPS, EPOCHS, STEPS = 20, 5, 12  # two steps a pass, so that an epoch ends in the middle of nothing in particular
@@ -90,7 +90,8 @@ def test_the_model_is_plain_trained_and_knows_how_it_is_used(straight, recipe):
     model = keras.saving.load_model(straight.model, safe_mode=True)
     waveform = soundfile.read(straight.path.parent / "sounds" / "03.wav", dtype="float32")[0][None, :4000]
     embedding = model.predict_on_batch(waveform)
-    untrained, pretrainer, expected = build(recipe)
+    pretrainer, expected = build(recipe)
+    untrained = shipped(recipe, pretrainer)
     assert embedding.shape == (1, expected.dimension)
     assert np.abs(embedding - untrained.predict_on_batch(waveform)).max() > 0.01
 
@@ -138,7 +139,8 @@ def test_killed_and_resumed_the_losses_are_those_of_a_run_that_was_not(place, st
 def test_the_parts_are_what_the_recipe_says(place):
     changes = ["views.noise=0.03", "objective.similarity=bilinear", "encoder.width=0.5", "train.seed=5"]
     recipe = recipes.load(str(place / "tiny.yaml"), changes)
-    model, pretrainer, metadata = build(recipe)
+    pretrainer, metadata = build(recipe)
+    model = shipped(recipe, pretrainer)
     assert (pretrainer.noise, pretrainer.crop_samples, pretrainer.objective.similarity) == (0.03, 4000, "bilinear")
     assert float(pretrainer.optimizer.learning_rate) == pytest.approx(3e-3)
     assert pretrainer.features.output_shape[-1] == 32

@@ -1,89 +1,15 @@
 """A recipe: everything a pre-training run follows, as YAML that states only its difference from its `base:`."""
 
-import difflib
 import os.path
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError
 
-from kerascola.dsp.log_mel import LogMel
-from kerascola.errors import RecipeError
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Encoder(Section):
-    name: Literal["efficientnet"] = "efficientnet"
-    width: float = Field(1.0, gt=0)
-    depth: float = Field(1.0, gt=0)
-    pool: Literal["max", "mean"] = "max"
-    drop_connect: float = Field(0.2, ge=0, lt=1)
-
-
-class Views(Section):
-    crop_seconds: float = Field(1.0, gt=0)
-    noise: float = Field(0.001, ge=0)  # standard deviation of what is added to the positive
-
-
-class Objective(Section):
-    name: Literal["cola"] = "cola"
-    similarity: Literal["bilinear", "dot"] = "bilinear"
-    dimension: int = Field(512, gt=0)
-    temperature: float = Field(0.2, gt=0)  # of `dot`
-
-
-class Optimizer(Section):
-    name: Literal["adam"] = "adam"
-    learning_rate: float = Field(1e-3, gt=0)
-
-
-class Data(Section):
-    clip_seconds: float = Field(10.0, gt=0)  # of a longer recording, a random stretch of this length is read
-    unreadable: Literal["fail", "skip"] = "fail"
-
-
-class Train(Section):
-    batch_size: int = Field(64, ge=2)
-    epochs: int = Field(100, ge=1)
-    steps_per_epoch: int | None = Field(None, ge=1)  # None: once through the data
-    seed: int = Field(0, ge=0, lt=2**32)
-
-
-class Recipe(Section):
-    name: str
-    about: str = ""
-    frontend: LogMel = LogMel()
-    encoder: Encoder = Encoder()
-    views: Views = Views()
-    objective: Objective = Objective()
-    optimizer: Optimizer = Optimizer()
-    data: Data = Data()
-    train: Train = Train()
-
-    @model_validator(mode="after")
-    def crops_fit(self) -> "Recipe":
-        if self.views.crop_seconds > self.data.clip_seconds:
-            raise ValueError(
-                f"expected views.crop_seconds <= data.clip_seconds, received {self.views.crop_seconds:g} > "
-                f"{self.data.clip_seconds:g}"
-            )
-        return self
-
-    @property
-    def crop_samples(self) -> int:
-        return round(self.views.crop_seconds * self.frontend.sample_rate)
-
-    @property
-    def clip_samples(self) -> int:
-        return round(self.data.clip_seconds * self.frontend.sample_rate)
-
-    def to_yaml(self) -> str:
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+from kerascola.errors import RecipeError, nearest
+from kerascola.recipes.schema import Recipe, parts
 
 
 def names() -> list[str]:
@@ -135,12 +61,20 @@ def resolve(recipe: str, seen: tuple[str, ...]) -> dict[str, Any]:
 
 
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """A new tree: `over`'s values, sections merged key by key."""
+    """A new tree: `over`'s values, sections merged key by key; one that names another part replaces its base's."""
     merged = dict(base)
     for key, value in over.items():
         inner = merged.get(key)
-        merged[key] = merge(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+        if isinstance(inner, dict) and isinstance(value, dict) and not another_part(inner, value):
+            value = merge(inner, value)
+        merged[key] = value
     return merged
+
+
+def another_part(base: dict[str, Any], over: dict[str, Any]) -> bool:
+    """The base's other keys would mean nothing to another encoder, or undo what another preset stands for."""
+    said = {"name", "preset"} & set(base)
+    return bool(said) and any(key in over and over[key] != base.get(key) for key in ("name", "preset"))
 
 
 def parse_change(change: str) -> dict[str, Any]:
@@ -163,27 +97,36 @@ def validate(tree: dict[str, Any], source: str) -> Recipe:
         return Recipe.model_validate(tree)
     except ValidationError as error:
         found = error.errors()
-        lines = [f"  {'.'.join(map(str, e['loc'])) or 'recipe'}: {explain(e)}" for e in found]
+        lines = [f"  {'.'.join(shown(e['loc'])) or 'recipe'}: {explain(e)}" for e in found]
         count = f"{len(lines)} error{'s' if len(lines) > 1 else ''}"
         raise RecipeError(f"{source}: {count} in the recipe\n" + "\n".join(lines)) from error
 
 
+def shown(path: tuple[int | str, ...]) -> list[str]:
+    """The path as the recipe has it: pydantic puts the part's name behind a section that has several."""
+    several = path and parts(str(path[0]))
+    return [str(key) for place, key in enumerate(path) if not (several and place == 1)]
+
+
 def explain(error: Any) -> str:
     """One pydantic error in a sentence."""
+    path = error["loc"]
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        known = known_keys(error["loc"][:-1])
-        return f"unknown key{nearest(str(error['loc'][-1]), known)} Known: {', '.join(known)}"
+        known = known_keys(path[:-1])
+        return f"unknown key{nearest(str(path[-1]), known)} Known: {', '.join(known)}"
+    if error["type"] == "union_tag_invalid":
+        known, name = list(parts(str(path[0]))), error["ctx"]["tag"]
+        return f"unknown {path[0]} {name!r}{nearest(name, known)} Expected one of: {', '.join(known)}"
     message = error["msg"].removeprefix("Value error, ")
     return message if error["type"] == "value_error" else f"{message}. Received {error['input']!r}"
 
 
 def known_keys(path: tuple[int | str, ...]) -> list[str]:
     kind: Any = Recipe
-    for key in path:
-        kind = kind.model_fields[str(key)].annotation
-    return list(kind.model_fields if issubclass(kind, BaseModel) else kind.__dataclass_fields__)
-
-
-def nearest(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, 1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else "."
+    if path and parts(str(path[0])):
+        kind = parts(str(path[0]))[str(path[1])]
+    else:
+        for key in path:
+            kind = kind.model_fields[str(key)].annotation
+    fields = list(kind.model_fields if issubclass(kind, BaseModel) else kind.__dataclass_fields__)
+    return ["preset", *fields] if "name" in fields and kind is parts("frontend")["log_mel"] else fields

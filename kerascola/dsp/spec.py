@@ -1,0 +1,74 @@
+"""What every front end's specification has: a rate, and the level that a waveform is brought to first."""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Literal, get_args, get_origin, get_type_hints
+
+from kerascola.errors import RecipeError
+
+Level = Literal["rms", "peak", "none"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontEnd(ABC):
+    """`level` is what an embedder does to its window, since it never sees the clip that the window came from.
+
+    rms: scaled to RMS 1 / sqrt(level_samples), the level of a clip of that length and unit norm. peak: without its
+    mean, divided by its largest magnitude + 0.005. none: as it is.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    sample_rate: int = 16000
+    level: Level = "rms"
+    level_samples: int = 16000
+
+    def __post_init__(self) -> None:
+        for field, kind in get_type_hints(type(self)).items():
+            value = getattr(self, field)
+            if get_origin(kind) is Literal and value not in get_args(kind):
+                raise RecipeError(f"expected {field} of {', '.join(map(str, get_args(kind)))}, received {value!r}")
+            if isinstance(value, float) and not math.isfinite(value):
+                raise RecipeError(f"expected a finite {field}, received {value}")
+        if self.sample_rate < 1 or self.level_samples < 1:
+            raise RecipeError(
+                f"expected sample_rate and level_samples from 1, received {self.sample_rate} and {self.level_samples}"
+            )
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """Of one frame of features: () for a waveform, (bands,), or (bands, channels)."""
+
+    @abstractmethod
+    def samples(self, frames: int) -> int:
+        """The shortest waveform that gives so many frames."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waveform(FrontEnd):
+    """No features: the encoder takes the levelled waveform itself, so that a frame is a sample."""
+
+    name: Literal["waveform"] = "waveform"
+    level: Level = "none"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return ()
+
+    def samples(self, frames: int) -> int:
+        return frames
+
+
+def check_band(low_hz: float, high_hz: float, sample_rate: int) -> None:
+    if not 0 <= low_hz < high_hz <= sample_rate / 2:
+        raise RecipeError(
+            f"expected 0 <= low_hz < high_hz <= sample_rate / 2 = {sample_rate / 2:g}, "
+            f"received low_hz {low_hz:g}, high_hz {high_hz:g}"
+        )
+
+
+def check_frames(hop: int, window: int, fft: int) -> None:
+    if not 0 < hop <= window <= fft:
+        raise RecipeError(f"expected 0 < hop <= window <= fft, received hop {hop}, window {window}, fft {fft}")

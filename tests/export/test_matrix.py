@@ -1,0 +1,64 @@
+"""Every encoder and every front end from the backend at hand: to ONNX and to a SavedModel, for any batch and length."""
+
+import keras
+import numpy as np
+import onnxruntime
+import pytest
+from models_for_tests import narrow_embedder
+
+from kerascola.export import probes, saved_model
+from kerascola.export.onnx_file import lower
+
+# Each encoder once, each front end once.
+EMBEDDERS = [
+    ("efficientnet", "cola-fma", {"variant": "lite0"}),
+    ("convnext", "leaf", {}),
+    ("resnet", "spectra", {}),
+    ("vgg", "uclser20", {}),
+    ("crnn", "log_mel", {}),
+    ("small", "sincnet", {}),
+    ("resnet1d", "waveform", {}),
+]
+HAND_WRITTEN = ("log_mel", "cola-fma", "uclser20")
+
+
+@pytest.fixture(scope="module", params=EMBEDDERS, ids=[f"{e}-{f}" for e, f, _ in EMBEDDERS])
+def made(request):
+    """The front end's name, the model, its metadata, and waveforms with what Keras gives for them."""
+    encoder, front, options = request.param
+    model, metadata = narrow_embedder(encoder, front, **options)
+    shapes = [(1, metadata.min_samples), (3, metadata.sample_rate + 313)]
+    waves = [probes.sounds(*shape, metadata.sample_rate) for shape in shapes]
+    waves.append(np.zeros_like(waves[-1]))
+    return front, model, metadata, [(wave, model.predict_on_batch(wave)) for wave in waves]
+
+
+def check(received: np.ndarray, expected: np.ndarray, front: str) -> None:
+    assert received.shape == expected.shape and np.isfinite(expected).all()
+    largest = max(1.0, np.abs(expected).max())
+    np.testing.assert_allclose(received, expected, rtol=0, atol=(1e-4 if front != "spectra" else 1e-3) * largest)
+
+
+def test_onnx(made):
+    front, model, metadata, expected = made
+    said: list[str] = []
+    proto = lower(model, metadata, said.append)
+    assert any(line.startswith("no hand-written graph") for line in said) == (front not in HAND_WRITTEN)
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    for waves, embeddings in expected:
+        check(session.run(["embedding"], {"waveform": waves})[0], embeddings, front)
+    assert np.abs(expected[1][1]).max() > 0.01 and np.ptp(expected[1][1], axis=0).max() > 1e-3, "too dull a model"
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="TensorFlow writes it from the .keras file of JAX and torch too: test_formats.py has each of them do so",
+)
+def test_saved_model(made, tmp_path):
+    front, model, _, expected = made
+    model.save(tmp_path / "model.keras")
+    saved_model.save_arrays(tmp_path / "waves.npz", {str(n): waves for n, (waves, _) in enumerate(expected)})
+    saved_model.main(tmp_path)
+    with np.load(tmp_path / "embeddings.npz") as received:
+        for n, (_, embeddings) in enumerate(expected):
+            check(received[str(n)], embeddings, front)
