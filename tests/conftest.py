@@ -6,7 +6,11 @@ from pathlib import Path
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# JAX compiles for each shape; what it compiled is kept for the suite's other processes and for its next run.
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's: two processes of as many threads as cores wait for each other
+
+# JAX compiles for each shape. What it compiled is kept for the suite's other processes and for its next run, and the
+# passes that take longest are left out: the networks here are too small to win them back.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / "build" / "jax-cache"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")

@@ -115,7 +115,7 @@ def check_metadata(found, model):
     assert list(found["labels"]) == ["dog", "wind"]
     assert versions["exported by"].startswith("kerascola ")
     assert set(verified) == {"max_difference", "min_cosine", "extreme_error", "extreme_error_of_keras"}
-    assert 0 <= verified["max_difference"] <= 1e-4 and 0.99999 <= verified["min_cosine"] <= 1 + 1e-9
+    assert 0 <= verified["max_difference"] <= 2e-4 and 0.99999 <= verified["min_cosine"] <= 1 + 1e-9
 
 
 def test_onnx_gives_keras_embeddings_at_any_shape(onnx_file, waves, expected):
