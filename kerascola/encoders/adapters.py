@@ -99,7 +99,7 @@ def least_frames(encoder: keras.Model, limit: int = 1024) -> int:
     least = FLOOR + bisect.bisect_left(range(FLOOR, limit + 1), True, key=fits)
     if least > limit:
         raise RecipeError(
-            f"expected an encoder that takes any length from some least one on; received one that takes none to {limit} "
+            f"expected an encoder that takes any length from some least one on; received none up to {limit} "
             f"frames. It says: {last}"
         ) from last
     for length in (least, least + 1):

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import keras
@@ -67,11 +66,6 @@ def shipped(recipe: Recipe, pretrainer: Pretrainer) -> keras.Model:
     return embedder(frontend(recipe.frontend, pretrainer.features), pretrainer.encoder)
 
 
-def faster_steps(encoder: keras.Model) -> AbstractContextManager:
-    """Not under JAX: its faster step takes minutes to compile, which only long runs would win back."""
-    return nullcontext() if keras.backend.backend() == "jax" else faster(encoder)
-
-
 def pretrain(recipe: Recipe, data: str | Path, run: Run, resume: bool = False) -> Path:
     """Returns the path of the trained embedder. Killed and started again with `resume`, the losses are the same."""
     run.open(recipe, resume)
@@ -87,7 +81,7 @@ def pretrain(recipe: Recipe, data: str | Path, run: Run, resume: bool = False) -
 
     progress = ProgressBar(recipe.train.epochs, steps, run.epoch)
     # The bar is closed also where it is interrupted: one that is not keeps the terminal's cursor.
-    with progress.bar, faster_steps(pretrainer.encoder):
+    with progress.bar, faster(pretrainer.encoder):
         pretrainer.fit(
             batches.from_step(run.epoch * steps),
             epochs=recipe.train.epochs,

@@ -153,7 +153,7 @@ def test_a_network_that_does_not_take_every_length_has_no_least_one():
     x = ops.reshape(layers.ZeroPadding1D(0)(image), (-1, 4, 16))
     longer = ops.concatenate([ops.repeat(layers.MaxPooling1D(4)(image), 4, axis=1), image], axis=-1)
     encoder = keras.Model(image, [ops.mean(x, axis=1), ops.mean(longer, axis=1)])
-    with pytest.raises(RecipeError, match="takes none to 64"):
+    with pytest.raises(RecipeError, match="none up to 64"):
         adapters.least_frames(encoder, limit=64)
 
 
