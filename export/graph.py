@@ -18,6 +18,7 @@ def tidy(model: onnx.ModelProto) -> onnx.ModelProto:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.optimized_model_filepath = optimised
         options.log_severity_level = 3
+        scales_as_products(model.graph)
         onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         model = onnx.load(optimised)
     fold_affine(model)
@@ -25,6 +26,17 @@ def tidy(model: onnx.ModelProto) -> onnx.ModelProto:
     used = {node.domain for node in model.graph.node}
     one_opset_a_domain(model, used)
     return model
+
+
+def scales_as_products(graph: onnx.GraphProto) -> None:
+    """An Einsum that only scales the last axis, `bhwc,c->bhwc`, is a product of two tensors."""
+    for node in graph.node:
+        if node.op_type != "Einsum":
+            continue
+        inputs, _, output = node.attribute[0].s.decode().replace(" ", "").partition("->")
+        if output and sorted(inputs.split(",")) == sorted([output, output[-1]]):
+            node.op_type = "Mul"
+            del node.attribute[:]
 
 
 def fold_affine(model: onnx.ModelProto) -> None:

@@ -10,6 +10,7 @@ from keras.src.export.tf2onnx_lib import patch_tf2onnx
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 from tf2onnx.convert import _convert_common
 from tf2onnx.handler import tf_op
+from tf2onnx.onnx_opset import math
 
 
 @tf_op("Erfc")
@@ -23,6 +24,21 @@ class Erfc:
         erf = ctx.make_node("Erf", [node.input[0]], name=f"{node.name}/erf").output[0]
         ctx.remove_node(node.name)
         ctx.make_node("Sub", [one, erf], outputs=outputs, name=node.name, shapes=shapes, dtypes=dtypes)
+
+
+@tf_op("Einsum")
+class Einsum:
+    """A scale of the last axis, `abcd,d->abcd`, is a product; as the matrix product that tf2onnx makes of it,
+    onnxruntime's optimiser breaks the graph of a ConvNeXt at its full depth."""
+
+    @classmethod
+    def version_12(cls, ctx, node, **kwargs) -> None:
+        inputs, _, output = node.get_attr_value("equation").decode().partition("->")
+        if inputs != f"{output},{output[-1]}":
+            math.Einsum.version_12(ctx, node, **kwargs)
+            return
+        node.type = "Mul"
+        del node.attr["equation"], node.attr["N"]
 
 
 def lower(model: keras.Model, minimum: int, opset: int) -> onnx.ModelProto:

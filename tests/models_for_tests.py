@@ -30,7 +30,7 @@ FRONT_ENDS: dict[str, FrontEnd] = {
 }
 NARROW: dict[str, dict] = {
     "efficientnet": {"width": 0.25, "depth": 0.1},
-    "convnext": {"depths": (1, 1, 1, 1), "widths": (4, 4, 8, 8)},
+    "convnext": {"depths": (1, 1, 1, 1), "widths": (32, 8, 8, 8)},
     "resnet": {"width": 4},
     "vgg": {"width": 0.25, "dimension": 16},
     "crnn": {"filters": 4, "units": 6},

@@ -6,8 +6,11 @@ import onnxruntime
 import pytest
 from models_for_tests import narrow_embedder
 
+from kerascola.encoders.build import build
 from kerascola.export import probes, saved_model
-from kerascola.export.onnx_file import lower
+from kerascola.export.graph import tidy
+from kerascola.export.log_mel_graph import OPSET
+from kerascola.export.onnx_file import lower, lowering
 
 # Each encoder once, each front end once.
 EMBEDDERS = [
@@ -48,6 +51,17 @@ def test_onnx(made):
     for waves, embeddings in expected:
         check(session.run(["embedding"], {"waveform": waves})[0], embeddings, front)
     assert np.abs(expected[1][1]).max() > 0.01 and np.ptp(expected[1][1], axis=0).max() > 1e-3, "too dull a model"
+
+
+def test_a_scale_of_the_last_axis_is_no_matrix_product():
+    """ConvNeXt's, as an Einsum to tf2onnx: spelt as matrix products, some sizes no longer ran in onnxruntime."""
+    encoder, frames = build("convnext", (80,), depths=(1, 1, 1, 1), widths=(32, 4, 4, 4))
+    proto = tidy(lowering().lower(encoder, frames, OPSET))
+    assert sum(node.op_type in ("MatMul", "Gemm", "Einsum") for node in proto.graph.node) == 8  # two a branch
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    spectrograms = np.random.default_rng(0).normal(size=(17, 49, 80)).astype(np.float32)
+    (received,) = session.run(None, {session.get_inputs()[0].name: spectrograms})
+    check(received, encoder.predict_on_batch(spectrograms), "log_mel")
 
 
 @pytest.mark.skipif(
