@@ -178,10 +178,13 @@ def draw(rows: list[dict], path: Path) -> None:
     for offset, backend in enumerate(BACKENDS):
         found = {r["encoder"]: float(r["ms_batch_8"]) for r in rows if (r["backend"], r["format"]) == (backend, "onnx")}
         there = [(place, found[name]) for place, name in enumerate(names) if name in found]
-        axes.barh([p + 0.27 * (offset - 1) for p, _ in there], [v for _, v in there], height=0.25, label=backend)
+        axes.plot([v for _, v in there], [p + 0.2 * (offset - 1) for p, _ in there], "o", label=backend)
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("{x:g}")
+    axes.grid(axis="x", which="both", alpha=0.3)
     axes.set(
         xlabel="ms per second of sound, batch 8, one thread", title="ONNX files of one model, by exporting backend"
     )
