@@ -29,14 +29,18 @@ def tidy(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def scales_as_products(graph: onnx.GraphProto) -> None:
-    """An Einsum that only scales the last axis, `bhwc,c->bhwc`, is a product of two tensors."""
+    """An Einsum that only scales the last axis, `bhwc,c->bhwc`, is a product of two tensors: quicker."""
     for node in graph.node:
         if node.op_type != "Einsum":
             continue
-        inputs, _, output = node.attribute[0].s.decode().replace(" ", "").partition("->")
-        if output and sorted(inputs.split(",")) == sorted([output, output[-1]]):
+        if scales_last_axis(node.attribute[0].s.decode()):
             node.op_type = "Mul"
             del node.attribute[:]
+
+
+def scales_last_axis(equation: str) -> bool:
+    inputs, _, output = equation.replace(" ", "").partition("->")
+    return bool(output) and sorted(inputs.split(",")) == sorted([output, output[-1]])
 
 
 def fold_affine(model: onnx.ModelProto) -> None:

@@ -12,6 +12,8 @@ from tf2onnx.convert import _convert_common
 from tf2onnx.handler import tf_op
 from tf2onnx.onnx_opset import math
 
+from kerascola.export.graph import scales_last_axis
+
 
 @tf_op("Erfc")
 class Erfc:
@@ -28,17 +30,19 @@ class Erfc:
 
 @tf_op("Einsum")
 class Einsum:
-    """A scale of the last axis, `abcd,d->abcd`, is a product; as the matrix product that tf2onnx makes of it,
-    onnxruntime's optimiser breaks the graph of a ConvNeXt at its full depth."""
+    """A scale of the last axis is a product before tf2onnx's optimiser sees it.
+
+    That spells an Einsum as matrix products, of which onnxruntime's optimiser breaks some, as a ConvNeXt's from 32
+    filters on.
+    """
 
     @classmethod
     def version_12(cls, ctx, node, **kwargs) -> None:
-        inputs, _, output = node.get_attr_value("equation").decode().partition("->")
-        if inputs != f"{output},{output[-1]}":
+        if scales_last_axis(node.get_attr_value("equation").decode()):
+            node.type = "Mul"
+            del node.attr["equation"], node.attr["N"]
+        else:
             math.Einsum.version_12(ctx, node, **kwargs)
-            return
-        node.type = "Mul"
-        del node.attr["equation"], node.attr["N"]
 
 
 def lower(model: keras.Model, minimum: int, opset: int) -> onnx.ModelProto:

@@ -56,9 +56,10 @@ def export_saved_model(model: keras.Model, metadata: Metadata, out: Path, say: S
     return metadata
 
 
-def in_tensorflow(work: Path) -> None:
+def in_tensorflow(*work: Path) -> None:
+    """`main` in each of the folders."""
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-m", "kerascola.export.saved_model", str(work)]
+    command = [sys.executable, "-m", "kerascola.export.saved_model", *map(str, work)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if "No module named 'tensorflow'" in done.stderr:
         raise ExportError('a SavedModel is written by TensorFlow: pip install "kerascola[tensorflow,export]"')
@@ -89,4 +90,5 @@ def save_arrays(path: Path, arrays: Waves) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    for folder in sys.argv[1:]:
+        main(Path(folder))

@@ -5,7 +5,6 @@ from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's: two processes of as many threads as cores wait for each other
 
 # JAX compiles for each shape. What it compiled is kept for the suite's other processes and for its next run, and the

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from kerascola.dsp.mel import hz_to_mel, mel_to_hz
-from kerascola.dsp.spec import FrontEnd, check_band
+from kerascola.dsp.spec import FrontEnd, check_band, check_filters
 from kerascola.errors import RecipeError
 
 
@@ -47,10 +47,3 @@ class Leaf(FrontEnd):
         widths = 0.75 * (edges[2:] - edges[:-2])
         deviations = np.sqrt(2 * np.log(2)) * self.sample_rate / (np.pi * widths)
         return np.stack([2 * np.pi * edges[1:-1] / self.sample_rate, deviations], axis=1)
-
-
-def check_filters(filters: int, window: int, hop: int) -> None:
-    if filters < 1 or hop < 1 or window < 3 or window % 2 == 0:
-        raise RecipeError(
-            f"expected filters and hop from 1 and an odd window from 3, received {filters}, {hop} and {window}"
-        )

@@ -5,9 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from kerascola.dsp.leaf import check_filters
 from kerascola.dsp.mel import hz_to_mel, mel_to_hz
-from kerascola.dsp.spec import FrontEnd
+from kerascola.dsp.spec import FrontEnd, check_filters
 from kerascola.errors import RecipeError
 
 

@@ -72,3 +72,10 @@ def check_band(low_hz: float, high_hz: float, sample_rate: int) -> None:
 def check_frames(hop: int, window: int, fft: int) -> None:
     if not 0 < hop <= window <= fft:
         raise RecipeError(f"expected 0 < hop <= window <= fft, received hop {hop}, window {window}, fft {fft}")
+
+
+def check_filters(filters: int, window: int, hop: int) -> None:
+    if filters < 1 or hop < 1 or window < 3 or window % 2 == 0:
+        raise RecipeError(
+            f"expected filters and hop from 1 and an odd window from 3, received {filters}, {hop} and {window}"
+        )

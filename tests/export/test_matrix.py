@@ -1,6 +1,5 @@
 """Every encoder and every front end from the backend at hand: to ONNX and to a SavedModel, for any batch and length."""
 
-import keras
 import numpy as np
 import onnxruntime
 import pytest
@@ -25,15 +24,16 @@ EMBEDDERS = [
 HAND_WRITTEN = ("log_mel", "cola-fma", "uclser20")
 
 
-@pytest.fixture(scope="module", params=EMBEDDERS, ids=[f"{e}-{f}" for e, f, _ in EMBEDDERS])
-def made(request):
-    """The front end's name, the model, its metadata, and waveforms with what Keras gives for them."""
-    encoder, front, options = request.param
+IDS = [f"{encoder}-{front}" for encoder, front, _ in EMBEDDERS]
+
+
+def made(encoder: str, front: str, options: dict):
+    """The model, its metadata, and waveforms with what Keras gives for them."""
     model, metadata = narrow_embedder(encoder, front, **options)
     shapes = [(1, metadata.min_samples), (3, metadata.sample_rate + 313)]
     waves = [probes.sounds(*shape, metadata.sample_rate) for shape in shapes]
     waves.append(np.zeros_like(waves[-1]))
-    return front, model, metadata, [(wave, model.predict_on_batch(wave)) for wave in waves]
+    return model, metadata, [(wave, model.predict_on_batch(wave)) for wave in waves]
 
 
 def check(received: np.ndarray, expected: np.ndarray, front: str) -> None:
@@ -42,8 +42,9 @@ def check(received: np.ndarray, expected: np.ndarray, front: str) -> None:
     np.testing.assert_allclose(received, expected, rtol=0, atol=(1e-4 if front != "spectra" else 1e-3) * largest)
 
 
-def test_onnx(made):
-    front, model, metadata, expected = made
+@pytest.mark.parametrize("encoder, front, options", EMBEDDERS, ids=IDS)
+def test_onnx(encoder, front, options):
+    model, metadata, expected = made(encoder, front, options)
     said: list[str] = []
     proto = lower(model, metadata, said.append)
     assert any(line.startswith("no hand-written graph") for line in said) == (front not in HAND_WRITTEN)
@@ -64,15 +65,17 @@ def test_a_scale_of_the_last_axis_is_no_matrix_product():
     check(received, encoder.predict_on_batch(spectrograms), "log_mel")
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="TensorFlow writes it from the .keras file of JAX and torch too: test_formats.py has each of them do so",
-)
-def test_saved_model(made, tmp_path):
-    front, model, _, expected = made
-    model.save(tmp_path / "model.keras")
-    saved_model.save_arrays(tmp_path / "waves.npz", {str(n): waves for n, (waves, _) in enumerate(expected)})
-    saved_model.main(tmp_path)
-    with np.load(tmp_path / "embeddings.npz") as received:
-        for n, (_, embeddings) in enumerate(expected):
-            check(received[str(n)], embeddings, front)
+def test_saved_models(tmp_path):
+    """TensorFlow writes them in a process of its own, one for all, from files that the backend at hand saved."""
+    expected = {}
+    for (encoder, front, options), name in zip(EMBEDDERS, IDS, strict=True):
+        model, _, expected[name] = made(encoder, front, options)
+        (tmp_path / name).mkdir()
+        model.save(tmp_path / name / "model.keras")
+        waves = {str(n): wave for n, (wave, _) in enumerate(expected[name])}
+        saved_model.save_arrays(tmp_path / name / "waves.npz", waves)
+    saved_model.in_tensorflow(*(tmp_path / name for name in IDS))
+    for (_, front, _), name in zip(EMBEDDERS, IDS, strict=True):
+        with np.load(tmp_path / name / "embeddings.npz") as received:
+            for n, (_, embeddings) in enumerate(expected[name]):
+                check(received[str(n)], embeddings, front)
