@@ -34,6 +34,13 @@ def check_plain(model: keras.Model) -> None:
     walk(keras.saving.serialize_keras_object(model))
 
 
+def check_strides(model: keras.Model) -> None:
+    """No strided convolution of one tap over fewer than 16 channels: blocks.py says why."""
+    for layer in model._flatten_layers():
+        if set(getattr(layer, "kernel_size", ())) == {1} and max(layer.strides) > 1:
+            assert layer.input.shape[-1] >= 16, layer.name
+
+
 def check_saved(model: keras.Model, inputs: np.ndarray, folder) -> None:
     """Saved and loaded under safe mode it gives the same numbers."""
     model.save(folder / "part.keras")
@@ -117,6 +124,7 @@ def check_encoder(
     assert encoder.input.shape == (None, None, *shape)
     assert encoder.output.shape == (None, dimension)
     check_plain(encoder)
+    check_strides(encoder)
     check_lengths(encoder, features, (least, ordinary))  # few shapes, as JAX compiles for each
     inputs = features(3, ordinary)
     check_own_input_only(encoder, inputs)

@@ -2,7 +2,9 @@
 
 Strided convolutions and poolings are padded by a layer of their own, not by "same": that pads alike for odd and even
 lengths, and it is the form that lowers to ONNX with a dynamic length from JAX and runs fast from torch. Global pooling
-is `ops.max` or `ops.mean`, for the same reason.
+is `ops.max` or `ops.mean`, for the same reason. A strided 1 x 1 convolution is a pooling of 1 that skips, then one
+without stride: in TensorFlow's and torch's oneDNN the gradient of the strided one writes past its memory where it reads
+fewer than 16 channels (github.com/uxlfoundation/oneDNN/issues/6035).
 """
 
 from collections.abc import Iterable
@@ -28,7 +30,9 @@ def spectrogram(bands: int, channels: int = 1):
 
 
 def convolution(x, filters: int, kernel: int, stride: int = 1, bias: bool = False, initializer=FAN_OUT):
-    if stride > 1 and kernel > 1:
+    if kernel == 1 and stride > 1:
+        x, stride = layers.MaxPooling2D(1, stride)(x), 1
+    elif stride > 1:
         x = layers.ZeroPadding2D(kernel // 2)(x)
     padding = "valid" if stride > 1 else "same"
     return layers.Conv2D(filters, kernel, stride, padding, use_bias=bias, kernel_initializer=initializer)(x)

@@ -39,7 +39,9 @@ def block(x, filters: int, stride: int):
 
 
 def convolution(x, filters: int, kernel: int, stride: int = 1):
-    if stride > 1 and kernel > 1:
+    if kernel == 1 and stride > 1:
+        x, stride = pool_time(x, 1, stride), 1
+    elif stride > 1:
         x = layers.ZeroPadding1D(kernel // 2)(x)
     padding = "valid" if stride > 1 else "same"
     return layers.Conv1D(filters, kernel, stride, padding, use_bias=False, kernel_initializer=FAN_OUT)(x)
