@@ -69,3 +69,10 @@ def test_the_same_at_each_call(ordinary):
 @pytest.mark.parametrize("number, prime", [(-3, 2), (2, 2), (4, 5), (14, 17), (25, 29), (7919, 7919), (10800, 10831)])
 def test_prime_from(number, prime):
     assert probes.prime_from(number) == prime
+
+
+def test_hiss_is_140_db_below_each_sound():
+    waves = probes.extreme(METADATA)
+    hiss = probes.hissing(waves) - waves.astype(np.float64)
+    levels = 10 * np.log10(np.mean(hiss**2, axis=1) / np.mean(waves.astype(np.float64) ** 2, axis=1))
+    np.testing.assert_allclose(levels, -140, atol=0.3)
