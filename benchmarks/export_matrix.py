@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 from export_speed import BACKENDS, RESULTS
-from machine import processor
+from machine import machine, write_table
 
 # name -> (front end, encoder, its options)
 ENCODERS: dict[str, tuple[str, str, dict]] = {
@@ -52,13 +52,14 @@ FIELDS = ["encoder", "front_end", "backend", "format", "parameters", "mb", "expo
 FIELDS += ["ms_batch_1", "ms_batch_8"]
 
 MAKE = """
-import dataclasses, sys, json, keras, numpy as np
+import dataclasses, sys, json, keras
 from kerascola.dsp.leaf import Leaf
 from kerascola.dsp.log_mel import PRESETS
 from kerascola.dsp.sincnet import SincNet
 from kerascola.dsp.spec import Waveform
 from kerascola.dsp.spectra import Spectra
 from kerascola.encoders.build import build
+from kerascola.export.probes import sounds
 from kerascola.frontends.frontend import frontend
 from kerascola.models.embedder import embedder, save_embedder
 from kerascola.runtime.metadata import Metadata
@@ -68,6 +69,10 @@ spec = {**PRESETS, **others}[front]
 keras.utils.set_random_seed(0)
 encoder, frames = build(name, spec.shape, **options)
 model = embedder(frontend(spec), encoder)
+norms = [layer for layer in encoder._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+for layer in norms:  # statistics of sounds, as training leaves them: without, embeddings are next to nothing
+    layer.momentum = 0.0
+model(sounds(16, 2 * spec.sample_rate, spec.sample_rate), training=True)
 least = spec.samples(frames)
 window = max(spec.sample_rate, least)
 known = dict(frontend=dataclasses.asdict(spec), recipe="benchmark")
@@ -161,12 +166,9 @@ def read() -> dict[tuple, dict]:
 
 
 def write(rows: list[dict]) -> None:
-    order = {name: place for place, name in enumerate(ENCODERS)}
-    with TABLE.open("w", newline="") as file:
-        file.write(f"# {processor()}; one thread; onnxruntime {onnxruntime.__version__}; {time.strftime('%Y-%m-%d')}\n")
-        table = csv.DictWriter(file, fieldnames=FIELDS)
-        table.writeheader()
-        table.writerows(sorted(rows, key=lambda row: order[row["encoder"]]))
+    order = list(ENCODERS)
+    ordered = sorted(rows, key=lambda row: order.index(row["encoder"]))
+    write_table(TABLE, machine(f"one thread; onnxruntime {onnxruntime.__version__}"), ordered, FIELDS)
 
 
 def draw(rows: list[dict], path: Path) -> None:

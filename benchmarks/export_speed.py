@@ -9,9 +9,7 @@ front end alone. Writes benchmarks/results/export_speed-ENCODER.csv and .png.
 """
 
 import argparse
-import csv
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -20,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from machine import processor
+from machine import machine, write_table
 
 BACKENDS = ("tensorflow", "jax", "torch")
 RESULTS = Path(__file__).parent / "results"
@@ -64,7 +62,7 @@ def main() -> None:
         files = make(Path(folder), ENCODERS[args.encoder])
         rows = measure(files, args.rounds)
     out = RESULTS / f"export_speed-{args.encoder}"
-    write(rows, out.with_suffix(".csv"))
+    write_table(out.with_suffix(".csv"), header(), list(map(readable, rows)), list(rows[0]))
     draw(rows, out.with_suffix(".png"), args.encoder)
     show(rows)
 
@@ -125,25 +123,16 @@ def spread(rows: list[dict], batch: int, figure: str) -> float:
     return max(times) / min(times)
 
 
-def write(rows: list[dict], path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
-    with path.open("w", newline="") as file:
-        file.write(f"# {machine()}\n")
-        table = csv.DictWriter(file, fieldnames=list(rows[0]))
-        table.writeheader()
-        for row in rows:
-            table.writerow({**row, "median_ms": f"{row['median_ms']:.4f}", "least_ms": f"{row['least_ms']:.4f}"})
+def header() -> str:
+    return machine(f"one thread; onnxruntime {onnxruntime.__version__}; {SECONDS} s clips at 16 kHz")
 
 
-def machine() -> str:
-    return (
-        f"{processor()}; one thread; onnxruntime {onnxruntime.__version__}; "
-        f"{SECONDS} s clips at 16 kHz; {platform.system()}; {time.strftime('%Y-%m-%d')}"
-    )
+def readable(row: dict) -> dict:
+    return {**row, "median_ms": f"{row['median_ms']:.4f}", "least_ms": f"{row['least_ms']:.4f}"}
 
 
 def show(rows: list[dict]) -> None:
-    print(machine())
+    print(header())
     print(f"{'ms per second of sound, median (least)':40}" + "".join(f"{f'batch {batch}':>18}" for batch in BATCHES))
     for label in dict.fromkeys(row["graph"] for row in rows):
         cells = [row for row in rows if row["graph"] == label]

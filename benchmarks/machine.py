@@ -1,7 +1,9 @@
-"""What a benchmark ran on."""
+"""What a benchmark ran on, and the table that says so."""
 
+import csv
 import os
 import platform
+import time
 from pathlib import Path
 
 
@@ -15,3 +17,16 @@ def processor() -> str:
         model = names[0] if names else model
     bf16 = "bf16 in hardware" if "avx512_bf16" in flags or "amx_bf16" in flags else "no bf16 in hardware"
     return f"{model}, {bf16}; {os.cpu_count()} cores"
+
+
+def machine(about: str) -> str:
+    return f"{processor()}; {about}; {platform.system()}; {time.strftime('%Y-%m-%d')}"
+
+
+def write_table(path: Path, header: str, rows: list[dict], fields: list[str]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w", newline="") as file:
+        file.write(f"# {header}\n")
+        table = csv.DictWriter(file, fieldnames=fields)
+        table.writeheader()
+        table.writerows(rows)

@@ -5,17 +5,16 @@
 
 A step: 2 x batch log-mel spectrograms of 98 x 64 through the encoder, COLA's bilinear loss, Adam. Each competitor lives
 in a process of its own and takes its turn in every round, so that a machine that slows down slows all. `swapped` is
-kerascola.training.swap.faster; `plain` is Keras as it comes. The peer is written out here: PyTorch's own modules at the
-better of two memory formats; kerascola's encoders are channels-last. pairs/s is of the wall clock; where others use the
-machine, believe CPU-seconds a pair and the ratio to the peer in the same round (its median). Writes
-benchmarks/results/train_step-ENCODER-BATCH-PRECISION-THREADS.csv and .png.
+kerascola.training.swap.faster; `plain` is Keras as it comes; `XLA_FLAGS` is JAX as `kerascola pretrain` starts it. The
+peer is plain_pytorch.py at the better of two memory formats; kerascola's encoders are channels-last. pairs/s is of the
+wall clock; where others use the machine, believe CPU-seconds a pair and the ratio to the peer in the same round (its
+median). Writes benchmarks/results/train_step-ENCODER-BATCH-PRECISION-THREADS.csv and .png. With --plain at batch 64 it
+is ten processes, more than 24 GB: take --batch 32.
 """
 
 import argparse
-import csv
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -23,7 +22,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-from machine import processor
+from machine import machine, write_table
+
+from kerascola.cli.quiet import XLA_FLAGS
 
 RESULTS = Path(__file__).parent / "results"
 FRAMES, BANDS, PROJECTION = 98, 64, 512
@@ -49,9 +50,10 @@ def main() -> None:
     modes = ["swapped", "plain"] if args.plain else ["swapped"]
     labels = [f"{PEER} {form}" for form in FORMATS]
     labels += [f"{backend} {mode}" for backend in args.backends for mode in modes]
+    labels += [f"jax {mode}, XLA_FLAGS" for mode in modes if "jax" in args.backends]
     rows, peak = measure(labels, args)
     out = RESULTS / f"train_step-{args.encoder}-{args.batch}-{args.precision}-{args.threads}"
-    write(rows, out.with_suffix(".csv"), args, peak)
+    write_table(out.with_suffix(".csv"), header(args, peak), list(map(readable, rows)), list(rows[0]))
     draw(rows, out.with_suffix(".png"), args)
     show(rows, args, peak)
 
@@ -111,6 +113,8 @@ def start(label: str, args) -> subprocess.Popen:
         "TF_NUM_INTRAOP_THREADS": threads,
         "TF_NUM_INTEROP_THREADS": "1",
     }
+    if label.endswith("XLA_FLAGS"):
+        environment["XLA_FLAGS"] = XLA_FLAGS
     options = ["--encoder", args.encoder, "--batch", str(args.batch), "--precision", args.precision]
     options += ["--threads", threads, "--worker", label]
     command = [sys.executable, __file__, *options]
@@ -196,7 +200,7 @@ def keras_step(spectrograms, args, stack: ExitStack):
 
     model = Step()
     model.compile(optimizer=keras.optimizers.Adam(1e-3))
-    if args.worker.endswith("swapped"):
+    if args.worker.split()[1].startswith("swapped"):
         stack.enter_context(faster(model.encoder))
     facts = {"flops_per_pair": 2 * 3 * flops(model.encoder)}
     model(spectrograms[:4])
@@ -225,112 +229,29 @@ def flops(encoder) -> float:
 
 
 def peer_step(spectrograms, args):
-    import torch
-    from torch import nn
-    from torch.nn import functional
+    from plain_pytorch import training_step
 
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(0)
-    layout = torch.channels_last if args.worker.endswith("channels_last") else torch.contiguous_format
-    encoder = peer_encoder(**ENCODERS[args.encoder]).to(memory_format=layout).train()
-    width = 1280 if args.encoder == "b0" else 640
-    head = nn.Sequential(nn.Linear(width, PROJECTION), nn.LayerNorm(PROJECTION, eps=1e-3), nn.Tanh())
-    bilinear = nn.Parameter(0.05 * torch.randn(PROJECTION, PROJECTION))
-    weights = [*encoder.parameters(), *head.parameters(), bilinear]
-    optimiser = torch.optim.Adam(weights, 1e-3, eps=1e-7)
-    images = torch.from_numpy(spectrograms)[:, None]
-    right = torch.arange(args.batch)
-
-    def step() -> float:
-        optimiser.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16, enabled=args.precision == "bfloat16"):
-            anchors, positives = head(encoder(images).amax((2, 3))).chunk(2)
-            loss = functional.cross_entropy((anchors @ bilinear @ positives.T).float(), right)
-        loss.backward()
-        optimiser.step()
-        return loss.item()
-
-    return step, {"parameters": sum(weight.numel() for weight in weights), "flops_per_pair": 0}
-
-
-def peer_encoder(width: float = 1.0, depth: float = 1.0):
-    """EfficientNet in PyTorch's modules, from the paper's table 1."""
-    import math
-
-    import torch
-    from torch import nn
-
-    def scaled(filters: int) -> int:
-        return max(8, int(filters * width + 4) // 8 * 8)  # exact for the widths above
-
-    def normalised(channels: int) -> list[nn.Module]:
-        return [nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)]
-
-    def swished(channels: int) -> list[nn.Module]:
-        return [*normalised(channels), nn.SiLU(inplace=True)]
-
-    class Gate(nn.Module):
-        def __init__(self, channels: int, reduced: int) -> None:
-            super().__init__()
-            layers = nn.Conv2d(channels, reduced, 1), nn.SiLU(), nn.Conv2d(reduced, channels, 1), nn.Sigmoid()
-            self.gate = nn.Sequential(nn.AdaptiveAvgPool2d(1), *layers)
-
-        def forward(self, x):
-            return x * self.gate(x)
-
-    class Block(nn.Module):
-        def __init__(self, channels, filters, kernel, stride, expansion, drop) -> None:
-            super().__init__()
-            wide = channels * expansion
-            layers = [nn.Conv2d(channels, wide, 1, bias=False), *swished(wide)] if expansion > 1 else []
-            layers += [nn.Conv2d(wide, wide, kernel, stride, kernel // 2, groups=wide, bias=False), *swished(wide)]
-            layers += [Gate(wide, max(1, channels // 4)), nn.Conv2d(wide, filters, 1, bias=False)]
-            self.branch = nn.Sequential(*layers, *normalised(filters))
-            self.residual, self.drop = stride == 1 and channels == filters, drop
-
-        def forward(self, x):
-            y = self.branch(x)
-            if self.residual and self.drop:
-                kept = torch.rand(len(x), 1, 1, 1) >= self.drop
-                y = y * (kept / (1 - self.drop)).to(y.dtype)
-            return x + y if self.residual else y
-
-    stages = [(1, 16, 1, 1, 3), (6, 24, 2, 2, 3), (6, 40, 2, 2, 5), (6, 80, 3, 2, 3)]
-    stages += [(6, 112, 3, 1, 5), (6, 192, 4, 2, 5), (6, 320, 1, 1, 3)]
-    total = sum(math.ceil(repeats * depth) for _, _, repeats, _, _ in stages)
-    channels, blocks = scaled(32), []
-    for expansion, filters, repeats, stride, kernel in stages:
-        for repeat in range(math.ceil(repeats * depth)):
-            drop, first = 0.2 * len(blocks) / total, repeat == 0
-            blocks.append(Block(channels, scaled(filters), kernel, stride if first else 1, expansion, drop))
-            channels = scaled(filters)
-    stem = [nn.Conv2d(1, scaled(32), 3, 2, 1, bias=False), *swished(scaled(32))]
-    return nn.Sequential(*stem, *blocks, nn.Conv2d(channels, scaled(1280), 1, bias=False), *swished(scaled(1280)))
+    layout, precision = args.worker.endswith("channels_last"), args.precision == "bfloat16"
+    step, parameters = training_step(spectrograms, ENCODERS[args.encoder], args.batch, layout, precision, args.threads)
+    return step, {"parameters": parameters, "flops_per_pair": 0}
 
 
 # ---- what was seen ----
 
 
-def machine(args, peak: float) -> str:
-    return (
-        f"{processor()}; {args.threads} threads; {args.encoder}, {args.batch} pairs of "
-        f"{FRAMES} x {BANDS}, {args.precision}; float32 matrix product {peak / 1e9:.0f} GFLOP/s; "
-        f"load {os.getloadavg()[0]:.1f}; {platform.system()}; {time.strftime('%Y-%m-%d')}"
+def header(args, peak: float) -> str:
+    return machine(
+        f"{args.threads} threads; {args.encoder}, {args.batch} pairs of {FRAMES} x {BANDS}, {args.precision}; "
+        f"float32 matrix product {peak / 1e9:.0f} GFLOP/s; load {os.getloadavg()[0]:.1f}"
     )
 
 
-def write(rows: list[dict], path: Path, args, peak: float) -> None:
-    path.parent.mkdir(exist_ok=True)
-    with path.open("w", newline="") as file:
-        file.write(f"# {machine(args, peak)}\n")
-        table = csv.DictWriter(file, fieldnames=list(rows[0]))
-        table.writeheader()
-        for row in rows:
-            table.writerow({key: value if isinstance(value, str) else f"{value:.4g}" for key, value in row.items()})
+def readable(row: dict) -> dict:
+    return {key: value if isinstance(value, str) else f"{value:.4g}" for key, value in row.items()}
 
 
 def show(rows: list[dict], args, peak: float) -> None:
-    print(machine(args, peak))
+    print(header(args, peak))
     columns = ("pairs/s", "best", "CPU-s/pair", "x peer", "x peer, CPU", "of peak")
     print(f"{'median of rounds':28}" + "".join(f"{column:>13}" for column in columns))
     for row in rows:

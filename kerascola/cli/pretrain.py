@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
 
     from kerascola.cli.quiet import import_keras
 
-    import_keras()
+    import_keras(training=True)
     from kerascola.training.pretrain import pretrain
     from kerascola.training.run import Run
 
