@@ -173,6 +173,7 @@ def write(rows: list[dict]) -> None:
 
 def draw(rows: list[dict], path: Path) -> None:
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     names = [name for name in ENCODERS if any(row["encoder"] == name for row in rows)]
     figure = Figure(figsize=(9, 1.2 + 0.42 * len(names)), layout="constrained")
@@ -184,8 +185,9 @@ def draw(rows: list[dict], path: Path) -> None:
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.xaxis.set_minor_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(axis="x", which="both", alpha=0.3)
     axes.set(
         xlabel="ms per second of sound, batch 8, one thread", title="ONNX files of one model, by exporting backend"
