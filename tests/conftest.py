@@ -14,6 +14,12 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1]
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
+# Some tests compare a run of the command, which asks XLA for sums in any order (cli/quiet.py), with one that does not.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_cpu_enable_fast_math=false --xla_cpu_use_onednn=false --xla_cpu_experimental_onednn_custom_call=false",
+)
+
 
 def pytest_report_header() -> str:
     return f"Keras backend: {os.environ['KERAS_BACKEND']}"

@@ -16,7 +16,6 @@ from kerascola.training import pretrain
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XLA_FLAGS", "")  # so that what training asks for ends with the test
 
 
 @pytest.fixture
