@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from kerascola.cli.quiet import XLA_FLAGS
+
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's: two processes of as many threads as cores wait for each other
@@ -14,11 +16,8 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1]
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
-# Some tests compare a run of the command, which asks XLA for sums in any order (cli/quiet.py), with one that does not.
-os.environ.setdefault(
-    "XLA_FLAGS",
-    "--xla_cpu_enable_fast_math=false --xla_cpu_use_onednn=false --xla_cpu_experimental_onednn_custom_call=false",
-)
+# Some tests compare a run of the command, which asks XLA for sums in any order, with one that does not.
+os.environ.setdefault("XLA_FLAGS", XLA_FLAGS.replace("true", "false"))
 
 
 def pytest_report_header() -> str:

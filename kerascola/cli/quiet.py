@@ -1,4 +1,4 @@
-"""Keras, on a backend that is installed and without its chatter on the terminal."""
+"""Keras, on a backend that is installed, without its chatter on the terminal, and fast where the command trains."""
 
 import logging
 import os

@@ -39,7 +39,7 @@ def block(x, filters: int, stride: int):
 
 
 def convolution(x, filters: int, kernel: int, stride: int = 1):
-    if kernel == 1 and stride > 1:
+    if kernel == 1 and stride > 1:  # as in blocks.py
         x, stride = pool_time(x, 1, stride), 1
     elif stride > 1:
         x = layers.ZeroPadding1D(kernel // 2)(x)
