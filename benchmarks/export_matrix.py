@@ -52,7 +52,7 @@ FIELDS = ["encoder", "front_end", "backend", "format", "parameters", "mb", "expo
 FIELDS += ["ms_batch_1", "ms_batch_8"]
 
 MAKE = """
-import dataclasses, sys, json, keras
+import dataclasses, sys, json, keras, numpy as np
 from kerascola.dsp.leaf import Leaf
 from kerascola.dsp.log_mel import PRESETS
 from kerascola.dsp.sincnet import SincNet
@@ -70,9 +70,10 @@ keras.utils.set_random_seed(0)
 encoder, frames = build(name, spec.shape, **options)
 model = embedder(frontend(spec), encoder)
 norms = [layer for layer in encoder._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
-for layer in norms:  # statistics of sounds, as training leaves them: without, embeddings are next to nothing
+for layer in norms:  # statistics of sounds and of silence, as training leaves them: without, embeddings are nothing
     layer.momentum = 0.0
-model(sounds(16, 2 * spec.sample_rate, spec.sample_rate), training=True)
+batch = sounds(16, 2 * spec.sample_rate, spec.sample_rate)
+model(np.concatenate([batch, 0 * batch[:2]]), training=True)
 least = spec.samples(frames)
 window = max(spec.sample_rate, least)
 known = dict(frontend=dataclasses.asdict(spec), recipe="benchmark")
