@@ -1,5 +1,6 @@
 """A Keras model on TensorFlow -> ONNX, by tf2onnx."""
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 
 import keras
@@ -8,11 +9,20 @@ import onnx
 import tensorflow as tf
 from keras.src.export.tf2onnx_lib import patch_tf2onnx
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+from tf2onnx.constants import ENV_TF2ONNX_CATCH_ERRORS
 from tf2onnx.convert import _convert_common
+from tf2onnx.graph import Node
 from tf2onnx.handler import tf_op
 from tf2onnx.onnx_opset import math
 
 from kerascola.export.graph import scales_last_axis
+
+
+# Each pass of tf2onnx's optimiser works on a copy of the graph, weights and all, to go back to if it fails, and writes
+# each weight into its node's message anew, in memory that protobuf does not free: 40 times the model's size, and no use.
+os.environ[ENV_TF2ONNX_CATCH_ERRORS] = "FALSE"
+write = Node.update_proto
+Node.update_proto = lambda node, *storage: None if node.is_const() else write(node, *storage)
 
 
 @tf_op("Erfc")
