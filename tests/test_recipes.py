@@ -182,3 +182,53 @@ def test_recipes_cannot_be_changed_behind_ones_back():
 def test_written_recipes_are_plain_yaml():
     tree = yaml.safe_load(recipes.load("cola").to_yaml())
     assert tree["frontend"]["floor"] == 1e-5 and tree["train"]["steps_per_epoch"] is None
+
+
+def test_augmentations_are_listed_by_name(write):
+    views = recipes.load(
+        write(
+            "base: cola\nviews:\n  waveform: [{name: fade}, {name: gain, db: [-3, 3]}]\n  spectrogram: [{name: blur}]"
+        )
+    ).views
+    assert [augmentation.name for augmentation in views.waveform] == ["fade", "gain"]
+    assert views.waveform[1].db == (-3.0, 3.0) and views.spectrogram[0].reach == 2
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ("views.waveform=[{name: gane}]", "views.waveform.0: unknown views.waveform 'gane'; did you mean 'gain'?"),
+        ("views.waveform=[{name: gain, bd: [0, 1]}]", "views.waveform.0.bd: unknown key; did you mean 'db'?"),
+        (
+            "views.waveform=[{name: fade}, {name: gain, db: [1, 0]}]",
+            "views.waveform.1: expected db [from, to] with -100",
+        ),
+        (
+            "views.waveform=[{name: gain, db: loud}]",
+            "views.waveform.0.db: Input should be a valid tuple. Received 'loud'",
+        ),
+        ("views.waveform=[{name: gain, probability: 2}]", "expected probability from 0 to 1, received 2"),
+        ("views.waveform=[{name: blur}]", "views.waveform.0: blur is not for a waveform: move it to views.spectrogram"),
+        (
+            "views.spectrogram=[{name: mix}]",
+            "views.spectrogram.0: mix is not for a spectrogram: move it to views.waveform",
+        ),
+        (
+            "views.waveform=[{name: low_pass, hz: [100, 9000]}]",
+            "views.waveform.0.low_pass: expected hz [from, to] with 1",
+        ),
+        ("views.spectrogram=[{name: spec_augment, frames: 99}]", "0.spec_augment: expected frames from 0 to 98"),
+        ("views.kind=near", "expected distance_seconds with `kind: near`"),
+        ("views.distance_seconds=1", "expected distance_seconds with `kind: near` and only there, received 1.0"),
+    ],
+)
+def test_augmentations_that_cannot_be_are_refused_when_the_recipe_is_read(change, said):
+    assert said in refusal("cola", [change])
+
+
+def test_a_front_end_without_spectrograms_has_none_to_augment():
+    changes = ["frontend={name: waveform}", "views.spectrogram=[{name: blur}]"]
+    assert "the front end waveform makes no spectrograms. Expected none here, received blur" in refusal("cola", changes)
+    assert "mix_back mixes powers" in refusal(
+        "cola", ["frontend={name: spectra}", "views.spectrogram=[{name: mix_back}]"]
+    )

@@ -48,6 +48,7 @@ NEEDS = {
     "embed": Needs(RUNTIME, ()),
     "pretrain": Needs(TRAINING, ("train", BACKEND)),
     "recipes": Needs(("numpy", "pydantic", "yaml"), ("train",)),
+    "augment": Needs((*TRAINING, "matplotlib"), ("train", "eval", BACKEND)),
     "demo": Needs((*TRAINING, "onnx", CONVERTER, "matplotlib"), ("train", "export", "eval", BACKEND)),
     "kerascola-export": Needs((*RUNTIME, "keras", BACKEND, "onnx", CONVERTER), ("export", BACKEND)),
 }

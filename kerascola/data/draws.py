@@ -3,8 +3,9 @@
 import numpy as np
 
 
-def generator(seed: int, epoch: int, index: int = 0) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(key=seed, counter=[0, index, epoch, 0]))
+def generator(seed: int, epoch: int, index: int = 0, stream: int = 0) -> np.random.Generator:
+    """Of the example (epoch, index); each stream is a sequence of its own."""
+    return np.random.Generator(np.random.Philox(key=seed, counter=[0, index, epoch, 2 * stream]))
 
 
 def order(seed: int, epoch: int, count: int) -> np.ndarray:

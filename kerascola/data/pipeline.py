@@ -2,11 +2,12 @@
 
 import warnings
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
+from kerascola.augment.views import Views
 from kerascola.data.draws import generator, order
 from kerascola.data.folder import Folder
 from kerascola.errors import AudioError, DataError
@@ -16,16 +17,16 @@ Batch = dict[str, np.ndarray]
 
 
 class Batches:
-    """{"clips": float32 [batch, clip_samples], "starts": int32 [batch, 2]}: where two crops of each clip begin."""
+    """{"clips": float32 [batch, clip_samples], ...}: clips, and what `views` draws for each."""
 
-    def __init__(self, folder: Folder, batch_size: int, clip_samples: int, crop_samples: int, seed: int) -> None:
+    def __init__(self, folder: Folder, batch_size: int, clip_samples: int, views: Views, seed: int) -> None:
         if len(folder) < batch_size:
             raise DataError(
                 f"a batch of {batch_size} needs as many clips, {folder.root} has {len(folder)}: "
                 f"--set train.batch_size={max(2, len(folder))} or add recordings"
             )
         self.folder, self.batch_size, self.seed = folder, batch_size, seed
-        self.clip_samples, self.crop_samples = clip_samples, crop_samples
+        self.clip_samples, self.views = clip_samples, views
         self.steps_per_pass = len(folder) // batch_size  # the remainder of a pass is left out
 
     def from_step(self, step: int, threads: int = 2) -> Iterator[tuple[Batch]]:
@@ -46,14 +47,10 @@ class Batches:
 
     def example(self, epoch: int, clip: int) -> Batch:
         draw = generator(self.seed, epoch, clip)
-        sound = self.stretch(clip, where=draw.random())[: self.clip_samples]
-        missing = self.crop_samples - len(sound)
-        if missing > 0:  # as the original: silence on both sides
-            sound = np.pad(sound, (missing // 2, missing - missing // 2))
-        starts = draw.integers(0, len(sound) - self.crop_samples, size=2, endpoint=True)
-        clips = np.zeros(self.clip_samples, np.float32)
-        clips[: len(sound)] = sound
-        return {"clips": clips, "starts": starts.astype(np.int32)}
+        sound = self.stretch(clip, where=draw.random())
+        return example(
+            sound, self.clip_samples, self.views, draw, lambda stream: generator(self.seed, epoch, clip, stream + 1)
+        )
 
     def stretch(self, clip: int, where: float) -> np.ndarray:
         """A file that breaks off in the middle of training is named and the next one read in its place."""
@@ -66,6 +63,23 @@ class Batches:
                     raise
                 warnings.warn(f"skipped: {error}", stacklevel=2)
         raise DataError(f"{self.folder.root}: no file can be read any more")
+
+
+def example(
+    sound: np.ndarray,
+    clip_samples: int,
+    views: Views,
+    draw: np.random.Generator,
+    generators: Callable[[int], np.random.Generator],
+) -> Batch:
+    """A clip of a sound, with what is drawn for its views: a shorter one lies between silence, as in the original."""
+    sound = sound[:clip_samples]
+    missing = views.crop_samples - len(sound)
+    if missing > 0:
+        sound = np.pad(sound, (missing // 2, missing - missing // 2))
+    clip = np.zeros(clip_samples, np.float32)
+    clip[: len(sound)] = sound
+    return {"clips": clip, **views.draw(sound, draw, generators)}
 
 
 def collate(examples: list[Batch]) -> Batch:

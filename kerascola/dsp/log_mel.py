@@ -88,6 +88,10 @@ class LogMel(FrontEnd):
         """Natural logarithms times this are the unit of `log`."""
         return {"ln": 1.0, "log10": 1 / np.log(10), "db": 20 / self.power / np.log(10)}[self.log]
 
+    @property
+    def fold(self) -> float:
+        return float(self.log_factor()) * self.power / 2 / self.deviation
+
     def samples(self, frames: int) -> int:
         return least_samples(frames, self.window, self.hop, self.padding, self.centre)
 

@@ -1,9 +1,10 @@
 """What every front end's specification has: a rate, and the level that a waveform is brought to first."""
 
+import bisect
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from kerascola.errors import RecipeError
 
@@ -25,12 +26,7 @@ class FrontEnd(ABC):
     level_samples: int = 16000
 
     def __post_init__(self) -> None:
-        for field, kind in get_type_hints(type(self)).items():
-            value = getattr(self, field)
-            if get_origin(kind) is Literal and value not in get_args(kind):
-                raise RecipeError(f"expected {field} of {', '.join(map(str, get_args(kind)))}, received {value!r}")
-            if isinstance(value, float) and not math.isfinite(value):
-                raise RecipeError(f"expected a finite {field}, received {value}")
+        check_choices(self)
         if self.sample_rate < 1 or self.level_samples < 1:
             raise RecipeError(
                 f"expected sample_rate and level_samples from 1, received {self.sample_rate} and {self.level_samples}"
@@ -44,6 +40,15 @@ class FrontEnd(ABC):
     @abstractmethod
     def samples(self, frames: int) -> int:
         """The shortest waveform that gives so many frames."""
+
+    def frames(self, samples: int) -> int:
+        """How many frames a waveform gives."""
+        return bisect.bisect_right(range(1, samples + 1), samples, key=self.samples)
+
+    @property
+    def fold(self) -> float | None:
+        """How much features grow where the power grows e-fold; None where they are no logarithms of it."""
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +64,21 @@ class Waveform(FrontEnd):
 
     def samples(self, frames: int) -> int:
         return frames
+
+
+def check_choices(record: Any) -> None:
+    """That a dataclass's fields are among their literals, and its numbers finite."""
+    for name, kind in get_type_hints(type(record)).items():
+        value = getattr(record, name)
+        if get_origin(kind) is tuple and get_origin(get_args(kind)[0]) is Literal:
+            kind, values = get_args(kind)[0], value or ("none of them",)
+        else:
+            values = (value,)
+        wrong = [v for v in values if get_origin(kind) is Literal and v not in get_args(kind)]
+        if wrong:
+            raise RecipeError(f"expected {name} of {', '.join(map(str, get_args(kind)))}, received {wrong[0]!r}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise RecipeError(f"expected a finite {name}, received {value}")
 
 
 def check_band(low_hz: float, high_hz: float, sample_rate: int) -> None:

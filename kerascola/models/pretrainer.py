@@ -5,15 +5,15 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
-from kerascola.augment.views import crop
+from kerascola.augment.views import Views
 
 
 class Pretrainer(keras.Model):
-    """Takes {"clips": [n, samples] float, "starts": [n, 2] int}; `starts` are where the two crops begin.
+    """Takes {"clips": [n, samples] float, ...} with what `views` drew for each clip.
 
-    `level` brings whole clips to their level, `features` turns crops of them into what `encoder` takes;
-    `objective(anchors, positives)` gives a dict of scalars with a "loss". Anchors and positives go through the
-    encoder together, so that batch statistics are shared.
+    `level` brings whole clips to their level, `views` makes crops of them and augments them, `features` makes of those
+    what `encoder` takes; `objective(anchors, positives)` gives a dict of scalars with a "loss". Anchors and positives
+    go through the encoder together, so that batch statistics are shared. Without training nothing is augmented.
     """
 
     def __init__(
@@ -21,8 +21,7 @@ class Pretrainer(keras.Model):
         features: keras.Model,
         encoder: keras.Model,
         objective: keras.layers.Layer,
-        crop_samples: int,
-        noise: float = 0.001,
+        views: Views,
         seed: int = 0,
         *,
         level: Callable,
@@ -30,22 +29,24 @@ class Pretrainer(keras.Model):
     ) -> None:
         super().__init__(**kwargs)
         self.features, self.encoder, self.objective = features, encoder, objective
-        self.crop_samples, self.noise, self.level = crop_samples, noise, level
+        self.views, self.level = views, level
         self.noise_seed = keras.random.SeedGenerator(seed)
         self.accuracy = keras.metrics.Mean(name="accuracy")
 
-    def views(self, batch, training: bool):
-        """[2 n, crop_samples]: the anchors, then the positives, which carry the noise."""
+    def normal(self, shape):
+        return keras.random.normal(shape, dtype="float32", seed=self.noise_seed)
+
+    def waveforms(self, batch, training: bool):
+        """[2 n, crop_samples]: the anchors, then the positives."""
         clips = self.level(ops.cast(batch["clips"], "float32"))
-        anchors = crop(clips, batch["starts"][:, 0], self.crop_samples)
-        positives = crop(clips, batch["starts"][:, 1], self.crop_samples)
-        if training and self.noise:
-            noise = keras.random.normal(ops.shape(positives), dtype="float32", seed=self.noise_seed)
-            positives = positives + self.noise * noise
-        return ops.concatenate([anchors, positives], axis=0)
+        if training:
+            return self.views.waveforms(clips, batch, self.normal)
+        return self.views.crops(clips, batch["starts"])
 
     def call(self, batch, training: bool = False):
-        spectrograms = self.features(self.views(batch, training))
+        spectrograms = self.features(self.waveforms(batch, training))
+        if training:
+            spectrograms = self.views.spectrograms(spectrograms, batch, self.normal)
         embeddings = self.encoder(spectrograms, training=training)
         anchors, positives = ops.split(embeddings, 2, axis=0)
         return self.objective(anchors, positives)

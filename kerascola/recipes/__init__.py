@@ -104,8 +104,14 @@ def validate(tree: dict[str, Any], source: str) -> Recipe:
 
 def shown(path: tuple[int | str, ...]) -> list[str]:
     """The path as the recipe has it: pydantic puts the part's name behind a section that has several."""
-    several = path and parts(str(path[0]))
-    return [str(key) for place, key in enumerate(path) if not (several and place == 1)]
+    name = section(path)
+    return [str(key) for place, key in enumerate(path) if not (name and place == name.count(".") * 2 + 1)]
+
+
+def section(path: tuple[int | str, ...]) -> str | None:
+    """The section of the path that is one of several parts, or whose list is of such: their name comes behind it."""
+    names = [".".join(map(str, path[:length])) for length in (1, 2)]
+    return next((name for name in names if parts(name)), None)
 
 
 def explain(error: Any) -> str:
@@ -115,16 +121,20 @@ def explain(error: Any) -> str:
         known = known_keys(path[:-1])
         return f"unknown key{nearest(str(path[-1]), known)} Known: {', '.join(known)}"
     if error["type"] == "union_tag_invalid":
-        known, name = list(parts(str(path[0]))), error["ctx"]["tag"]
-        return f"unknown {path[0]} {name!r}{nearest(name, known)} Expected one of: {', '.join(known)}"
+        place = section(path) or ""
+        known, name = list(parts(place)), error["ctx"]["tag"]
+        elsewhere = {"views.waveform": "views.spectrogram", "views.spectrogram": "views.waveform"}.get(place, "")
+        if name in parts(elsewhere):
+            return f"{name} is not for a {place.removeprefix('views.')}: move it to {elsewhere}"
+        return f"unknown {place} {name!r}{nearest(name, known)} Expected one of: {', '.join(known)}"
     message = error["msg"].removeprefix("Value error, ")
     return message if error["type"] == "value_error" else f"{message}. Received {error['input']!r}"
 
 
 def known_keys(path: tuple[int | str, ...]) -> list[str]:
     kind: Any = Recipe
-    if path and parts(str(path[0])):
-        kind = parts(str(path[0]))[str(path[1])]
+    if name := section(path):
+        kind = parts(name)[str(path[name.count(".") * 2 + 1])]
     else:
         for key in path:
             kind = kind.model_fields[str(key)].annotation

@@ -6,11 +6,15 @@ from typing import Annotated, Any, Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from kerascola.augment import spectrogram, vocoder, waveform
+from kerascola.augment import views as augment
+from kerascola.augment.augmentation import Sound
 from kerascola.dsp.leaf import Leaf
 from kerascola.dsp.log_mel import PRESETS, LogMel
 from kerascola.dsp.sincnet import SincNet
 from kerascola.dsp.spec import Waveform
 from kerascola.dsp.spectra import Spectra
+from kerascola.errors import RecipeError
 
 
 class Section(BaseModel):
@@ -107,9 +111,53 @@ Encoder = Annotated[
 ]
 
 
+OfWaveforms = Annotated[
+    waveform.Gain
+    | waveform.Polarity
+    | waveform.Noise
+    | waveform.Mix
+    | waveform.Fade
+    | waveform.TimeMask
+    | waveform.TimeShift
+    | waveform.LowPass
+    | waveform.HighPass
+    | waveform.BandEq
+    | waveform.Reverb
+    | vocoder.TimeStretch
+    | vocoder.PitchShift,
+    Field(discriminator="name"),
+]
+OfSpectrograms = Annotated[
+    spectrogram.SpecAugment
+    | spectrogram.FrameMask
+    | spectrogram.Multiply
+    | spectrogram.GaussianNoise
+    | spectrogram.MixBack
+    | spectrogram.ResizedCrop
+    | spectrogram.TimeWarp
+    | spectrogram.Blur
+    | spectrogram.TimeReversal
+    | spectrogram.Roll,
+    Field(discriminator="name"),
+]
+
+
 class Views(Section):
     crop_seconds: float = Field(1.0, gt=0)
+    kind: Literal["random", "near", "same"] = "random"
+    distance_seconds: float | None = Field(None, ge=0)  # of `near`: between the beginnings of two crops, at most
     noise: float = Field(0.001, ge=0)  # standard deviation of what is added to the positive
+    waveform: tuple[OfWaveforms, ...] = ()  # done to crops, in this order
+    spectrogram: tuple[OfSpectrograms, ...] = ()  # done to what the front end makes of them
+
+    @model_validator(mode="after")
+    def near_means_how_near(self) -> "Views":
+        if (self.kind == "near") != (self.distance_seconds is not None):
+            raise ValueError(
+                f"expected distance_seconds with `kind: near` and only there, received {self.distance_seconds} with "
+                f"`kind: {self.kind}`"
+            )
+        return self
 
 
 class Objective(Section):
@@ -174,6 +222,37 @@ class Recipe(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def augmentations_fit(self) -> "Recipe":
+        views = self.augmented_views()
+        if views.spectrogram and len(views.image.shape) < 2:
+            raise ValueError(
+                f"views.spectrogram: the front end {self.frontend.name} makes no spectrograms. Expected none here, "
+                f"received {', '.join(a.name for a in self.views.spectrogram)}"
+            )
+        places = (("waveform", views.waveform, views.sound), ("spectrogram", views.spectrogram, views.image))
+        for place, chain, sound in places:
+            for number, augmentation in enumerate(chain):
+                try:
+                    augmentation.check_for(sound)
+                except RecipeError as error:
+                    raise ValueError(f"views.{place}.{number}.{augmentation.name}: {error}") from error
+        return self
+
+    def augmented_views(self) -> augment.Views:
+        front, rate = self.frontend, self.frontend.sample_rate
+        frames = front.frames(self.crop_samples)
+        return augment.Views(
+            crop_samples=self.crop_samples,
+            kind=self.views.kind,
+            distance=round((self.views.distance_seconds or 0) * rate),
+            noise=self.views.noise,
+            waveform=self.views.waveform,
+            spectrogram=self.views.spectrogram,
+            sound=Sound((self.crop_samples,), rate),
+            image=Sound((frames, *front.shape[:1]), rate, front.fold),
+        )
+
     @property
     def crop_samples(self) -> int:
         return round(self.views.crop_seconds * self.frontend.sample_rate)
@@ -186,7 +265,15 @@ class Recipe(Section):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
+CHOICES: dict[str, Any] = {
+    "frontend": FrontEnd,
+    "encoder": Encoder,
+    "views.waveform": OfWaveforms,
+    "views.spectrogram": OfSpectrograms,
+}
+
+
 def parts(section: str) -> dict[str, Any]:
-    """The parts that a section is one of, by name; nothing for a section that is always the same."""
-    union = {"frontend": FrontEnd, "encoder": Encoder}.get(section)
+    """The parts that a section, or each of its list, is one of, by name; nothing for one that is always the same."""
+    union = CHOICES.get(section)
     return {kind().name: kind for kind in get_args(get_args(union)[0])} if union else {}

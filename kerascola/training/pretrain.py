@@ -37,8 +37,7 @@ def build(recipe: Recipe) -> tuple[Pretrainer, Metadata]:
         features(spec),
         encoder,
         Cola(**recipe.objective.model_dump(exclude={"name"})),
-        recipe.crop_samples,
-        recipe.views.noise,
+        recipe.augmented_views(),
         recipe.train.seed,
         level=functools.partial(clip_level, spec=spec),
         name="pretrainer",
@@ -70,8 +69,8 @@ def pretrain(recipe: Recipe, data: str | Path, run: Run, resume: bool = False) -
     """Returns the path of the trained embedder. Killed and started again with `resume`, the losses are the same."""
     run.open(recipe, resume)
     folder = Folder(data, recipe.frontend.sample_rate, recipe.data.unreadable)
-    sizes = (recipe.train.batch_size, recipe.clip_samples, recipe.crop_samples)
-    batches = Batches(folder, *sizes, seed=recipe.train.seed)
+    sizes = (recipe.train.batch_size, recipe.clip_samples)
+    batches = Batches(folder, *sizes, recipe.augmented_views(), seed=recipe.train.seed)
     pretrainer, metadata = build(recipe)
     run.begin(recipe, len(folder))
     steps = recipe.train.steps_per_epoch or batches.steps_per_pass

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import soundfile
 
+from kerascola.augment.views import Views
 from kerascola.data.folder import Folder
 from kerascola.data.pipeline import Batches
 from kerascola.errors import AudioError, DataError
 
 RATE, CLIP, CROP = 8000, 800, 320
+VIEWS = Views(crop_samples=CROP)
 LENGTHS = [100, 319, 320, 500, 800, 801, 2000, 4000, 400, 700, 1200]  # shorter than a crop to longer than a clip
 
 
@@ -39,7 +41,7 @@ def source(clip: np.ndarray) -> tuple[int, int, np.ndarray]:
 
 def test_clips_are_stretches_and_crops_lie_within(folder):
     seen = {}
-    for batch in take(Batches(folder, 4, CLIP, CROP, seed=1), 60):
+    for batch in take(Batches(folder, 4, CLIP, VIEWS, seed=1), 60):
         assert batch["clips"].shape == (4, CLIP) and batch["clips"].dtype == np.float32
         assert batch["starts"].shape == (4, 2) and batch["starts"].dtype == np.int32
         for clip, starts in zip(batch["clips"], batch["starts"], strict=True):
@@ -64,7 +66,7 @@ def test_clips_are_stretches_and_crops_lie_within(folder):
 
 
 def test_a_pass_holds_each_clip_at_most_once_and_leaves_out_the_remainder(folder):
-    batches = Batches(folder, 4, CLIP, CROP, seed=0)
+    batches = Batches(folder, 4, CLIP, VIEWS, seed=0)
     assert batches.steps_per_pass == 2
     passes = []
     for step in range(0, 20, 2):
@@ -76,7 +78,7 @@ def test_a_pass_holds_each_clip_at_most_once_and_leaves_out_the_remainder(folder
 
 
 def test_the_keys_are_what_a_batch_holds(folder):
-    batches = Batches(folder, 4, CLIP, CROP, seed=3)
+    batches = Batches(folder, 4, CLIP, VIEWS, seed=3)
     for step, batch in enumerate(take(batches, 5)):
         assert [source(clip)[0] for clip in batch["clips"]] == [clip for _, clip in batches.keys(step)]
 
@@ -84,7 +86,7 @@ def test_the_keys_are_what_a_batch_holds(folder):
 @pytest.mark.parametrize("threads", [1, 2, 7])
 @pytest.mark.parametrize("skip", [1, 2, 5])
 def test_starting_at_a_step_is_skipping_what_comes_before(folder, skip, threads):
-    batches = Batches(folder, 4, CLIP, CROP, seed=5)
+    batches = Batches(folder, 4, CLIP, VIEWS, seed=5)
     straight = take(batches, 9)[skip:]
     for a, b in zip(straight, take(batches, 9 - skip, skip, threads), strict=True):
         np.testing.assert_array_equal(a["clips"], b["clips"])
@@ -92,18 +94,18 @@ def test_starting_at_a_step_is_skipping_what_comes_before(folder, skip, threads)
 
 
 def test_seeds_differ(folder):
-    one, other = (take(Batches(folder, 4, CLIP, CROP, seed=s), 1)[0] for s in (0, 1))
+    one, other = (take(Batches(folder, 4, CLIP, VIEWS, seed=s), 1)[0] for s in (0, 1))
     assert not np.array_equal(one["clips"], other["clips"])
 
 
 def test_too_few_clips(folder):
     with pytest.raises(DataError, match=r"a batch of 12 needs as many clips.*has 11.*train\.batch_size=11"):
-        Batches(folder, 12, CLIP, CROP, seed=0)
-    assert Batches(folder, 11, CLIP, CROP, seed=0).steps_per_pass == 1
+        Batches(folder, 12, CLIP, VIEWS, seed=0)
+    assert Batches(folder, 11, CLIP, VIEWS, seed=0).steps_per_pass == 1
 
 
 def test_a_file_deleted_in_the_middle_stops_the_run(folder):
-    batches = Batches(folder, 11, CLIP, CROP, seed=0)
+    batches = Batches(folder, 11, CLIP, VIEWS, seed=0)
     folder.paths[4].unlink()
     with pytest.raises(AudioError, match=r"04\.wav"):
         take(batches, 1)
@@ -111,7 +113,7 @@ def test_a_file_deleted_in_the_middle_stops_the_run(folder):
 
 def test_or_is_named_and_replaced_by_the_next(folder):
     folder.unreadable = "skip"
-    batches = Batches(folder, 11, CLIP, CROP, seed=0)
+    batches = Batches(folder, 11, CLIP, VIEWS, seed=0)
     folder.paths[4].unlink()
     with pytest.warns(UserWarning, match=r"skipped: .*04\.wav"):
         (batch,) = take(batches, 1)

@@ -5,6 +5,10 @@ import keras
 import numpy as np
 import pytest
 
+from kerascola import recipes
+from kerascola.augment.views import Views
+from kerascola.data.draws import generator
+from kerascola.data.pipeline import collate
 from kerascola.dsp.log_mel import LogMel
 from kerascola.encoders.efficientnet import efficientnet
 from kerascola.frontends.frontend import clip_level
@@ -13,6 +17,14 @@ from kerascola.models.pretrainer import Pretrainer
 from kerascola.objectives.cola import Cola
 
 CROP = 4800
+SMALL = ["views.crop_seconds=0.3", "data.clip_seconds=0.6"]
+WAVEFORM = """[{name: gain}, {name: polarity}, {name: noise}, {name: mix}, {name: fade}, {name: time_mask},
+  {name: time_shift}, {name: low_pass}, {name: high_pass}, {name: band_eq}, {name: reverb},
+  {name: time_stretch, window: 256}, {name: pitch_shift, window: 256}]"""
+SPECTROGRAM = """[{name: spec_augment}, {name: frame_mask}, {name: multiply}, {name: gaussian_noise}, {name: mix_back},
+  {name: resized_crop, interpolation: bicubic}, {name: time_warp}, {name: blur}, {name: time_reversal},
+  {name: roll, frames: 5, bands: 5}]"""
+VIEWS = Views(crop_samples=CROP, noise=0.01)
 LEVEL = functools.partial(clip_level, spec=LogMel())
 
 
@@ -20,7 +32,7 @@ LEVEL = functools.partial(clip_level, spec=LogMel())
 def pretrainer():
     keras.utils.set_random_seed(0)
     encoder = efficientnet(width=0.25, depth=0.3, drop_connect=0.0)
-    model = Pretrainer(log_mel(LogMel()), encoder, Cola("dot", dimension=32), CROP, noise=0.01, seed=3, level=LEVEL)
+    model = Pretrainer(log_mel(LogMel()), encoder, Cola("dot", dimension=32), VIEWS, seed=3, level=LEVEL)
     model.compile(optimizer=keras.optimizers.Adam(3e-3))
     return model
 
@@ -37,19 +49,19 @@ def batch(n: int = 4, samples: int = 9600) -> dict[str, np.ndarray]:
 
 def test_views_are_crops_of_the_unit_norm_clip_and_only_positives_are_noisy(pretrainer):
     data = batch()
-    views = contracts.numbers(pretrainer.views(data, training=True))
+    views = contracts.numbers(pretrainer.waveforms(data, training=True))
     unit = data["clips"] / np.linalg.norm(data["clips"], axis=1, keepdims=True)
     for i, (a, p) in enumerate(data["starts"]):
         np.testing.assert_allclose(views[i], unit[i, a : a + CROP], atol=1e-6)
         noise = views[4 + i] - unit[i, p : p + CROP]
         assert noise.std() == pytest.approx(0.01, rel=0.1)
         assert abs(noise.mean()) < 1e-3
-    quiet = contracts.numbers(pretrainer.views(data, training=False))
+    quiet = contracts.numbers(pretrainer.waveforms(data, training=False))
     np.testing.assert_allclose(quiet[4], unit[0, data["starts"][0, 1] :][:CROP], atol=1e-6)
 
 
 def test_noise_differs_from_step_to_step(pretrainer):
-    first, second = (contracts.numbers(pretrainer.views(batch(), training=True)) for _ in range(2))
+    first, second = (contracts.numbers(pretrainer.waveforms(batch(), training=True)) for _ in range(2))
     assert np.abs(first[4:] - second[4:]).max() > 0.01
 
 
@@ -69,3 +81,31 @@ def test_fit_learns_and_moves_the_encoder_but_not_the_front_end(pretrainer):
     for before, after in zip(frozen, pretrainer.features.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
     assert any(not np.array_equal(a, b) for a, b in zip(moving, pretrainer.encoder.get_weights(), strict=True))
+
+
+def test_every_augmentation_runs_in_the_compiled_step_and_leaves_the_gradients_finite():
+    """On a waveform that the gradient passes through: a learnt gain stands before all of them."""
+    recipe = recipes.load("cola", [f"views.waveform={WAVEFORM}", f"views.spectrogram={SPECTROGRAM}", *SMALL])
+    views = recipe.augmented_views()
+    assert len(views.waveform) == len(recipes.schema.parts("views.waveform"))
+    assert len(views.spectrogram) == len(recipes.schema.parts("views.spectrogram"))
+    keras.utils.set_random_seed(0)
+    encoder = efficientnet(width=0.25, depth=0.1, drop_connect=0.0)
+    gain = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")
+
+    def level(clips):
+        return gain(LEVEL(clips)[..., None])[..., 0]
+
+    model = Pretrainer(log_mel(recipe.frontend), encoder, Cola("dot", dimension=32), views, seed=3, level=level)
+    model.gain = gain
+    model.compile(optimizer=keras.optimizers.SGD(1e-3))
+    data = batch(samples=recipe.clip_samples)
+    data["clips"][0, 2000:] = 0  # in silence roots and logarithms have no slope
+    drawn = [
+        views.draw(clip, generator(0, 0, k), lambda s, k=k: generator(0, 0, k, 1 + s))
+        for k, clip in enumerate(data["clips"])
+    ]
+    for _ in range(2):
+        assert np.isfinite(model.train_on_batch({"clips": data["clips"], **collate(drawn)}, return_dict=True)["loss"])
+    assert all(np.isfinite(contracts.numbers(weight)).all() for weight in model.trainable_variables)
+    assert contracts.numbers(gain.kernel)[0, 0] != 1.0, "the gradient came through"

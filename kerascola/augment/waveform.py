@@ -1,0 +1,343 @@
+"""Augmentations of waveforms, [batch, samples]."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from kerascola.augment import tensors as ops
+from kerascola.augment.augmentation import Augmentation, Drawn, Range, Sound, Tensors, column, uniform
+
+QUIET = 1e-8  # of a power: what is quieter is taken to be silent
+
+HEARD_HZ = 20.0  # below it coloured noise is flat: all its power would lie where nobody hears it
+COLOURS = {"white": 0.0, "pink": 1.0, "brown": 2.0}  # their power falls by so many powers of the frequency
+CURVES = ("linear", "quadratic", "logarithmic", "exponential", "quarter_sine", "half_sine")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gain(Augmentation):
+    """Louder or quieter."""
+
+    limits: ClassVar = {"db": (-100, 100)}
+    name: Literal["gain"] = "gain"
+    db: Range = (-6.0, 6.0)
+
+    def sample(self, rng: np.random.Generator, sound: Sound) -> Drawn:
+        return {"factor": 10 ** (uniform(rng, self.db) / 20)}
+
+    def apply(self, x, p: Tensors):
+        return x * column(p["factor"], x)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Polarity(Augmentation):
+    """Upside down."""
+
+    name: Literal["polarity"] = "polarity"
+    probability: float = 0.5
+
+    def sample(self, rng: np.random.Generator, sound: Sound) -> Drawn:
+        return {}
+
+    def apply(self, x, p: Tensors):
+        return -x
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noise(Augmentation):
+    """White, pink or brown noise, `snr_db` below the sound's own power."""
+
+    noisy: ClassVar[bool] = True
+    limits: ClassVar = {"snr_db": (-100, 200)}
+    name: Literal["noise"] = "noise"
+    snr_db: Range = (0.0, 20.0)
+    colours: tuple[Literal["white", "pink", "brown"], ...] = ("white", "pink", "brown")
+
+    def sample(self, rng: np.random.Generator, sound: Sound) -> Drawn:
+        colour = self.colours[rng.integers(len(self.colours))]
+        level = 10 ** (-uniform(rng, self.snr_db) / 20)
+        return {"slope": COLOURS[colour], "level": level, "corner": HEARD_HZ / sound.sample_rate}
+
+    def apply(self, x, p: Tensors):
+        noise = p["noise"]
+        if set(self.colours) != {"white"}:
+            noise = coloured(noise, p["slope"], p["corner"])
+        level = ops.sqrt(power(x) / ops.maximum(power(noise), QUIET)) * column(p["level"], x)
+        return x + level * noise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mix(Augmentation):
+    """Another sound of the batch, `snr_db` below this one's power."""
+
+    mixes: ClassVar[bool] = True
+    limits: ClassVar = {"snr_db": (-100, 200)}
+    name: Literal["mix"] = "mix"
+    snr_db: Range = (5.0, 20.0)
+
+    def sample(self, rng: np.random.Generator, sound: Sound) -> Drawn:
+        return {"partner": rng.integers(2**31 - 1), "level": 10 ** (-uniform(rng, self.snr_db) / 20)}
+
+    def apply(self, x, p: Tensors):
+        level = ops.sqrt(power(x) / ops.maximum(power(p["other"]), QUIET)) * column(p["level"], x)
+        return x + level * p["other"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fade(Augmentation):
+    """In and out, each over up to `longest` of the sound, along one of the `curves`."""
+
+    limits: ClassVar = {"longest": (0, 1)}
+    name: Literal["fade"] = "fade"
+    longest: float = 0.5
+    curves: tuple[Literal["linear", "quadratic", "logarithmic", "exponential", "quarter_sine", "half_sine"], ...] = (
+        CURVES
+    )
+
+    def sample(self, rng: np.random.Generator, sound: Sound) -> Drawn:
+        most = int(self.longest * sound.shape[0])
+        rise, fall = rng.integers(0, most, size=2, endpoint=True)
+        return {"rise": rise, "fall": fall, "curve": rng.integers(len(self.curves))}
+
+    def apply(self, x, p: Tensors):
+        samples = x.shape[1]
+        time = ops.expand_dims(ops.arange(samples, dtype="float32"), 0)
+        rise = progress(time, column(p["rise"], x))
+        fall = progress(samples - 1 - time, column(p["fall"], x))
+        gain = 0.0
+        for number, name in enumerate(self.curves):
+            chosen = ops.cast(ops.equal(column(p["curve"], x), number), "float32")
+            gain = gain + chosen * curve(name, rise) * curve(name, fall)
+        return x * gain
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeMask(Augmentation):
+    """A stretch of `share` of the sound gives way to silence, or to faint noise."""
+
+    noisy: ClassVar[bool] = True
+    limits: ClassVar = {"share": (0, 1), "noise": (0, 1)}
+    name: Literal["time_mask"] = "time_mask"
+    share: Range = (0.0, 0.125)
+    noise: float = 0.01  # its standard deviation
+
+    def sample(self, rng: np.random.Generator, sound: Sound) -> Drawn:
+        length = int(uniform(rng, self.share) * sound.shape[0])
+        return {"start": rng.integers(0, sound.shape[0] - length, endpoint=True), "length": length}
+
+    def apply(self, x, p: Tensors):
+        return ops.where(stretch(x.shape[1], p["start"], p["length"]), self.noise * p["noise"], x)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeShift(Augmentation):
+    """Earlier or later by up to `most` of the sound; what leaves at one end enters at the other, or silence does."""
+
+    limits: ClassVar = {"most": (0, 1)}
+    name: Literal["time_shift"] = "time_shift"
+    most: float = 0.5
+    circular: bool = True
+
+    def sample(self, rng: np.random.Generator, sound: Sound) -> Drawn:
+        most = int(self.most * sound.shape[0])
+        return {"shift": rng.integers(-most, most, endpoint=True)}
+
+    def apply(self, x, p: Tensors):
+        samples = x.shape[1]
+        source = ops.arange(samples, dtype="int32") - column(p["shift"], x)
+        shifted = ops.take_along_axis(x, source % samples, axis=1)
+        if self.circular:
+            return shifted
+        within = ops.logical_and(source >= 0, source < samples)
+        return ops.where(within, shifted, 0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LowPass(Augmentation):
+    """Without what is above a frequency: -3 dB there, a Butterworth's slope beyond, no delay."""
+
+    limits: ClassVar = {"order": (1, 32)}
+    name: Literal["low_pass"] = "low_pass"
+    hz: Range = (150.0, 3500.0)
+    order: int = 4  # times 6 dB an octave
+
+    def limits_for(self, sound: Sound) -> dict[str, Range]:
+        return {"hz": heard(sound)}
+
+    def sample(self, rng: np.random.Generator, sound: Sound) -> Drawn:
+        return {"cut": log_uniform(rng, self.hz) / sound.sample_rate}
+
+    def apply(self, x, p: Tensors):
+        cut = column(p["cut"], x)
+        return filtered(x, lambda f: butterworth(f / cut, self.order))
+
+
+@dataclass(frozen=True, kw_only=True)
+class HighPass(Augmentation):
+    """Without what is below a frequency."""
+
+    limits: ClassVar = {"order": (1, 32)}
+    name: Literal["high_pass"] = "high_pass"
+    hz: Range = (20.0, 2400.0)
+    order: int = 4
+
+    def limits_for(self, sound: Sound) -> dict[str, Range]:
+        return {"hz": heard(sound)}
+
+    def sample(self, rng: np.random.Generator, sound: Sound) -> Drawn:
+        return {"cut": log_uniform(rng, self.hz) / sound.sample_rate}
+
+    def apply(self, x, p: Tensors):
+        cut = column(p["cut"], x)
+        return filtered(x, lambda f: butterworth(cut / ops.maximum(f, TINY_FREQUENCY), self.order))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BandEq(Augmentation):
+    """A bell round a frequency, raised or lowered; half the decibels are left `octaves` / 2 away."""
+
+    limits: ClassVar = {"db": (-60, 60), "octaves": (0.05, 10)}
+    name: Literal["band_eq"] = "band_eq"
+    hz: Range = (100.0, 4000.0)
+    db: Range = (-12.0, 12.0)
+    octaves: Range = (0.5, 2.0)
+
+    def limits_for(self, sound: Sound) -> dict[str, Range]:
+        return {"hz": heard(sound)}
+
+    def sample(self, rng: np.random.Generator, sound: Sound) -> Drawn:
+        centre = log_uniform(rng, self.hz) / sound.sample_rate
+        return {"centre": centre, "db": uniform(rng, self.db), "octaves": uniform(rng, self.octaves)}
+
+    def apply(self, x, p: Tensors):
+        centre, db, octaves = (column(p[key], x) for key in ("centre", "db", "octaves"))
+
+        def response(f):
+            away = ops.log(ops.maximum(f, TINY_FREQUENCY) / centre) / (math.log(2) * 0.5 * octaves)
+            return ops.exp(math.log(10) / 20 * db * ops.exp(-math.log(2) * away * away))
+
+        return filtered(x, response)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reverb(Augmentation):
+    """A room: the sound, and behind it noise that decays by 60 dB over `seconds`, `wet_db` of its power."""
+
+    noisy: ClassVar[bool] = True
+    limits: ClassVar = {"seconds": (0.001, 30), "wet_db": (-100, 40)}
+    name: Literal["reverb"] = "reverb"
+    seconds: Range = (0.1, 0.8)
+    wet_db: Range = (-20.0, 0.0)
+
+    def sample(self, rng: np.random.Generator, sound: Sound) -> Drawn:
+        samples = uniform(rng, self.seconds) * sound.sample_rate
+        return {"decay": math.log(1000) / samples, "wet": 10 ** (uniform(rng, self.wet_db) / 20)}
+
+    def apply(self, x, p: Tensors):
+        """The tail's taps have as much energy as `wet` says; the direct sound stays where it is."""
+        time = ops.expand_dims(ops.arange(x.shape[1], dtype="float32"), 0)
+        tail = p["noise"] * ops.exp(-column(p["decay"], x) * time) * ops.cast(time > 0, "float32")
+        energy = ops.sum(tail * tail, axis=1, keepdims=True)
+        return x + column(p["wet"], x) * convolved(x, tail * ops.rsqrt(ops.maximum(energy, QUIET)))
+
+
+TINY_FREQUENCY = 1e-6  # cycles a sample, in the place of zero
+
+
+def heard(sound: Sound) -> Range:
+    """The frequencies that a sound can have."""
+    return 1.0, sound.sample_rate / 2
+
+
+def log_uniform(rng: np.random.Generator, bounds: Range) -> float:
+    """As pitch is heard."""
+    return math.exp(uniform(rng, (math.log(bounds[0]), math.log(bounds[1]))))
+
+
+def power(x):
+    return ops.mean(x * x, axis=1, keepdims=True)
+
+
+def stretch(length: int, start, count):
+    """[batch, length]: True from `start` for `count`."""
+    place = ops.expand_dims(ops.arange(length, dtype="int32"), 0)
+    start, count = ops.expand_dims(start, -1), ops.expand_dims(count, -1)
+    return ops.logical_and(place >= start, place < start + count)
+
+
+def progress(time, length):
+    """From 0 at the start to 1 at the last sample of a fade over `length` samples, and 1 from there on."""
+    return ops.where(
+        time < ops.cast(length, "float32"), time / ops.maximum(ops.cast(length, "float32") - 1.0, 1.0), 1.0
+    )
+
+
+def curve(name: str, t):
+    """The gain of a fade that is `t` of its way up, 1 at 1."""
+    if name == "linear":
+        return t
+    if name == "quadratic":
+        return t * t
+    if name == "logarithmic":
+        return ops.clip(ops.log10(0.1 + t) + 1.0, 0.0, 1.0)
+    if name == "exponential":
+        return ops.exp(math.log(2) * (t - 1.0)) * t
+    if name == "quarter_sine":
+        return ops.sin(0.5 * math.pi * t)
+    return 0.5 - 0.5 * ops.cos(math.pi * t)
+
+
+def butterworth(ratio, order: int):
+    """The gain at so many times the cut-off frequency."""
+    return ops.rsqrt(1.0 + ops.power(ratio, 2 * order))
+
+
+def fast_length(least: int) -> int:
+    """The first length from `least` without prime factors above 5, of which transforms are fast."""
+    length = max(least, 1)
+    while True:
+        rest = length
+        for factor in (2, 3, 5):
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return length
+        length += 1
+
+
+def filtered(x, response):
+    """x through a filter without delay: `response` gives gains [batch, bins] at [1, bins] cycles a sample."""
+    samples = x.shape[1]
+    length = fast_length(2 * samples)  # room for what rings beyond the ends
+    real, imaginary = ops.rfft(x, fft_length=length)
+    gains = response(frequencies(length))
+    return ops.irfft((real * gains, imaginary * gains), fft_length=length)[:, :samples]
+
+
+def frequencies(length: int):
+    """[1, length // 2 + 1] cycles a sample."""
+    return constant(np.arange(length // 2 + 1)[None] / length)
+
+
+def constant(values: np.ndarray):
+    return ops.convert_to_tensor(values.astype(np.float32))
+
+
+def convolved(x, taps):
+    """x [batch, samples] with each sound's own taps, as long as x."""
+    length = fast_length(2 * x.shape[1])
+    a, b = ops.rfft(x, fft_length=length)
+    c, d = ops.rfft(taps, fft_length=length)
+    return ops.irfft((a * c - b * d, a * d + b * c), fft_length=length)[:, : x.shape[1]]
+
+
+def coloured(noise, slope, corner):
+    """White noise, its power made to fall as frequency ** -slope from `corner` cycles a sample on."""
+    samples = noise.shape[1]
+    length = fast_length(samples)
+    real, imaginary = ops.rfft(noise, fft_length=length)
+    heard = ops.log(ops.maximum(frequencies(length), ops.expand_dims(corner, -1)))
+    gains = ops.exp(-0.5 * ops.expand_dims(slope, -1) * heard)
+    return ops.irfft((real * gains, imaginary * gains), fft_length=length)[:, :samples]
