@@ -1,10 +1,11 @@
 """Look at and listen to what a recipe does to sounds before the encoder gets them.
 
-`preview` draws the views of one clip as a training step would make them, each before and after its augmentations,
-and writes what can be heard as wav files beside the picture.
+`list` names the augmentations. `preview` draws the views of one clip as a training step would make them, each before
+and after its augmentations, and writes what can be heard as wav files beside the picture.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from kerascola.cli.recipes import add_changes
@@ -12,6 +13,7 @@ from kerascola.cli.recipes import add_changes
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="every augmentation, what it does, its parameters and their defaults")
     preview = actions.add_parser("preview", help="draw the views of a clip, before and after")
     preview.add_argument("files", nargs="+", metavar="FILE", help="a recording; more of them are mixed into the first")
     preview.add_argument("--recipe", default="cola", help="a recipe's name or a YAML file; default: %(default)s")
@@ -21,10 +23,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.action == "list":
+        show_all()
+    else:
+        show(args)
+    return 0
+
+
+def show_all() -> None:
+    """As recipes write them, each under what it does."""
+    from dataclasses import fields
+
+    import yaml
+
+    from kerascola.recipes.schema import parts
+
+    for place in ("views.waveform", "views.spectrogram"):
+        print(f"{place}:")
+        for name, kind in parts(place).items():
+            said = {field.name: getattr(kind(), field.name) for field in fields(kind) if field.name != "name"}
+            plain = {key: list(value) if isinstance(value, tuple) else value for key, value in said.items()}
+            written = yaml.safe_dump({"name": name, **plain}, default_flow_style=True, sort_keys=False, width=10**6)
+            about = " ".join((kind.__doc__ or "").split("\n\n")[0].split())
+            print(f"  # {about}\n  - {written.strip()}")
+
+
+def show(args: argparse.Namespace) -> None:
     from kerascola import recipes
     from kerascola.cli.quiet import import_keras
 
     recipe = recipes.load(args.recipe, args.changes)
+    mixing = [a.name for a in (*recipe.views.waveform, *recipe.views.spectrogram) if a.mixes]
+    if mixing and len(args.files) == 1:
+        print(f"{' and '.join(mixing)}: with nothing but itself, for want of a second FILE", file=sys.stderr)
     import_keras()
     from kerascola.evaluation.preview import draw, preview, write_wavs
 
@@ -34,4 +65,3 @@ def run(args: argparse.Namespace) -> int:
     draw(found, Path(args.out))
     wavs = write_wavs(found, Path(args.out))
     print("\n".join([args.out, *map(str, wavs)]))
-    return 0

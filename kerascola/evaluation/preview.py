@@ -1,5 +1,6 @@
 """The views of one clip as a training step makes them, to look at and to listen to."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,6 @@ from keras import ops
 from matplotlib.figure import Figure
 
 from kerascola.audio.read import duration, read
-from kerascola.augment.augmentation import Augmentation
 from kerascola.data.draws import generator
 from kerascola.data.pipeline import collate, example
 from kerascola.dsp.windows import taper
@@ -80,17 +80,10 @@ def described(recipe: Recipe, batch: dict[str, np.ndarray], view: int) -> str:
     parts = [f"crop from {start:.2f} s"]
     if view and recipe.views.noise:
         parts.append(f"noise {recipe.views.noise:g}")
-    chains: dict[str, tuple[Augmentation, ...]] = {
-        "waveform": recipe.views.waveform,
-        "spectrogram": recipe.views.spectrogram,
-    }
-    for place, chain in chains.items():
-        for number, augmentation in enumerate(chain):
-            head = f"{place}.{number}."
-            values = {name.removeprefix(head): v[0, view] for name, v in batch.items() if name.startswith(head)}
-            if values.pop("on"):
-                numbers = ", ".join(f"{name} {value:.4g}" for name, value in values.items() if value.ndim == 0)
-                parts.append(f"{augmentation.name} ({numbers})" if numbers else augmentation.name)
+    for place, chain in (("waveform", recipe.views.waveform), ("spectrogram", recipe.views.spectrogram)):
+        on = [augmentation.name for i, augmentation in enumerate(chain) if batch[f"{place}.{i}.on"][0, view]]
+        if chain:
+            parts.append(f"{place}: {', '.join(on) or 'nothing'}")
     return "; ".join(parts)
 
 
@@ -112,9 +105,11 @@ def draw(found: Preview, path: Path) -> None:
     titles = ["crop", "augmented", *(["front end", "augmented"] if images else [])]
     figure = Figure(figsize=(3.6 * len(titles), 0.6 + 3.1 * len(found.views)), layout="constrained")
     figure.suptitle(found.title, fontsize=13)
-    grid = figure.subplots(len(found.views), len(titles), squeeze=False)
     loudest = max(decibels(sound).max() for view in found.views for sound in (view.before, view.after))
-    for row, view in zip(grid, found.views, strict=True):
+    parts = figure.subfigures(len(found.views), 1, squeeze=False)[:, 0]
+    for number, (part, view) in enumerate(zip(parts, found.views, strict=True), 1):
+        part.suptitle(textwrap.fill(f"view {number}: {view.text}", 130), fontsize=9)
+        row = part.subplots(1, len(titles))
         seconds = len(view.before) / found.sample_rate
         for axes, sound in zip(row, (view.before, view.after), strict=False):
             axes.imshow(
@@ -134,7 +129,6 @@ def draw(found: Preview, path: Path) -> None:
                 axes.set(xlabel="frame", ylabel="band")
         for axes, title in zip(row, titles, strict=True):
             axes.set_title(title, fontsize=10)
-        row[0].annotate(view.text, (0, 1.14), xycoords="axes fraction", fontsize=8, wrap=True)
     figure.savefig(path, dpi=110)
 
 
