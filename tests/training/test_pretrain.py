@@ -30,7 +30,11 @@ RECIPE = f"""
 base: cola-dot
 frontend: {{mels: 32}}
 encoder: {{width: 0.25, depth: 0.3}}
-views: {{crop_seconds: 0.25, noise: 0.001}}
+views:
+  crop_seconds: 0.25
+  noise: 0.001
+  waveform: [{{name: gain, db: [-1, 1]}}, {{name: time_mask, share: [0, 0.02]}}]
+  spectrogram: [{{name: spec_augment, frames: 3, bands: 2, probability: 0.3, views: positive}}]
 objective: {{dimension: 32}}
 optimizer: {{learning_rate: 3.0e-3}}
 data: {{clip_seconds: 0.5}}
@@ -141,7 +145,8 @@ def test_the_parts_are_what_the_recipe_says(place):
     recipe = recipes.load(str(place / "tiny.yaml"), changes)
     pretrainer, metadata = build(recipe)
     model = shipped(recipe, pretrainer)
-    assert (pretrainer.noise, pretrainer.crop_samples, pretrainer.objective.similarity) == (0.03, 4000, "bilinear")
+    assert (pretrainer.views, pretrainer.objective.similarity) == (recipe.augmented_views(), "bilinear")
+    assert (pretrainer.views.noise, pretrainer.views.crop_samples) == (0.03, 4000)
     assert float(pretrainer.optimizer.learning_rate) == pytest.approx(3e-3)
     assert pretrainer.features.output_shape[-1] == 32
     assert metadata.dimension == model.output_shape[-1] == pretrainer.encoder.output_shape[-1] == 640
