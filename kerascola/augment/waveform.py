@@ -9,8 +9,7 @@ import numpy as np
 from kerascola.augment import tensors as ops
 from kerascola.augment.augmentation import Augmentation, Drawn, Range, Sound, Tensors, column, uniform
 
-QUIET = 1e-8  # of a power: what is quieter is taken to be silent
-
+SILENT = 1e-20  # of a power: what is quieter has none; a clip of unit norm is quiet, and squares more so
 HEARD_HZ = 20.0  # below it coloured noise is flat: all its power would lie where nobody hears it
 COLOURS = {"white": 0.0, "pink": 1.0, "brown": 2.0}  # their power falls by so many powers of the frequency
 CURVES = ("linear", "quadratic", "logarithmic", "exponential", "quarter_sine", "half_sine")
@@ -64,8 +63,7 @@ class Noise(Augmentation):
         noise = p["noise"]
         if set(self.colours) != {"white"}:
             noise = coloured(noise, p["slope"], p["corner"])
-        level = ops.sqrt(power(x) / ops.maximum(power(noise), QUIET)) * column(p["level"], x)
-        return x + level * noise
+        return x + column(p["level"], x) * rms(x) / rms(noise) * noise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +79,7 @@ class Mix(Augmentation):
         return {"partner": rng.integers(2**31 - 1), "level": 10 ** (-uniform(rng, self.snr_db) / 20)}
 
     def apply(self, x, p: Tensors):
-        level = ops.sqrt(power(x) / ops.maximum(power(p["other"]), QUIET)) * column(p["level"], x)
-        return x + level * p["other"]
+        return x + column(p["level"], x) * rms(x) / rms(p["other"]) * p["other"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,14 +118,14 @@ class TimeMask(Augmentation):
     limits: ClassVar = {"share": (0, 1), "noise": (0, 1)}
     name: Literal["time_mask"] = "time_mask"
     share: Range = (0.0, 0.125)
-    noise: float = 0.01  # its standard deviation
+    noise: float = 0.1  # its level, times the sound's
 
     def sample(self, rng: np.random.Generator, sound: Sound) -> Drawn:
         length = int(uniform(rng, self.share) * sound.shape[0])
         return {"start": rng.integers(0, sound.shape[0] - length, endpoint=True), "length": length}
 
     def apply(self, x, p: Tensors):
-        return ops.where(stretch(x.shape[1], p["start"], p["length"]), self.noise * p["noise"], x)
+        return ops.where(stretch(x.shape[1], p["start"], p["length"]), self.noise * rms(x) * p["noise"], x)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,7 +237,7 @@ class Reverb(Augmentation):
         time = ops.expand_dims(ops.arange(x.shape[1], dtype="float32"), 0)
         tail = p["noise"] * ops.exp(-column(p["decay"], x) * time) * ops.cast(time > 0, "float32")
         energy = ops.sum(tail * tail, axis=1, keepdims=True)
-        return x + column(p["wet"], x) * convolved(x, tail * ops.rsqrt(ops.maximum(energy, QUIET)))
+        return x + column(p["wet"], x) * convolved(x, tail * ops.rsqrt(ops.maximum(energy, SILENT)))
 
 
 TINY_FREQUENCY = 1e-6  # cycles a sample, in the place of zero
@@ -256,8 +253,8 @@ def log_uniform(rng: np.random.Generator, bounds: Range) -> float:
     return math.exp(uniform(rng, (math.log(bounds[0]), math.log(bounds[1]))))
 
 
-def power(x):
-    return ops.mean(x * x, axis=1, keepdims=True)
+def rms(x):
+    return ops.sqrt(ops.maximum(ops.mean(x * x, axis=1, keepdims=True), SILENT))
 
 
 def stretch(length: int, start, count):

@@ -120,7 +120,8 @@ def test_fades_along_different_curves_in_one_batch(sounds):
 def test_time_mask(sounds):
     def oracle(x, p, noise):
         start, length = int(p["start"]), int(p["length"])
-        return np.concatenate([x[:start], 0.01 * noise[start : start + length], x[start + length :]])
+        faint = 0.1 * np.sqrt(np.mean(x**2)) * noise
+        return np.concatenate([x[:start], faint[start : start + length], x[start + length :]])
 
     check(w.TimeMask(), sounds, SOUND, oracle)
 

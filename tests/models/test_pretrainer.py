@@ -100,7 +100,7 @@ def test_every_augmentation_runs_in_the_compiled_step_and_leaves_the_gradients_f
     model.gain = gain
     model.compile(optimizer=keras.optimizers.SGD(1e-3))
     data = batch(samples=recipe.clip_samples)
-    data["clips"][0, 2000:] = 0  # in silence roots and logarithms have no slope
+    data["clips"][0] = 0  # in silence roots and logarithms have no slope
     drawn = [
         views.draw(clip, generator(0, 0, k), lambda s, k=k: generator(0, 0, k, 1 + s))
         for k, clip in enumerate(data["clips"])
