@@ -229,6 +229,9 @@ def test_augmentations_that_cannot_be_are_refused_when_the_recipe_is_read(change
 def test_a_front_end_without_spectrograms_has_none_to_augment():
     changes = ["frontend={name: waveform}", "views.spectrogram=[{name: blur}]"]
     assert "the front end waveform makes no spectrograms. Expected none here, received blur" in refusal("cola", changes)
+    assert "views.standardise: expected the front end log_mel" in refusal(
+        "cola", [changes[0], "views.standardise=true"]
+    )
     assert "mix_back mixes powers" in refusal(
         "cola", ["frontend={name: spectra}", "views.spectrogram=[{name: mix_back}]"]
     )

@@ -33,6 +33,7 @@ class Augmentation(ABC):
 
     limits: ClassVar[dict[str, Range]] = {}  # what the numbers may be, and both ends of a range
 
+    name: str = ""
     probability: float = 1.0
     views: Literal["both", "positive"] = "both"
 

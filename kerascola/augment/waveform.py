@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from kerascola.augment.augmentation import Augmentation, Drawn, Range, Sound, Te
 SILENT = 1e-20  # of a power: what is quieter has none; a clip of unit norm is quiet, and squares more so
 HEARD_HZ = 20.0  # below it coloured noise is flat: all its power would lie where nobody hears it
 COLOURS = {"white": 0.0, "pink": 1.0, "brown": 2.0}  # their power falls by so many powers of the frequency
-CURVES = ("linear", "quadratic", "logarithmic", "exponential", "quarter_sine", "half_sine")
+Curve = Literal["linear", "quadratic", "logarithmic", "exponential", "quarter_sine", "half_sine"]
+CURVES: tuple[Curve, ...] = get_args(Curve)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +90,7 @@ class Fade(Augmentation):
     limits: ClassVar = {"longest": (0, 1)}
     name: Literal["fade"] = "fade"
     longest: float = 0.5
-    curves: tuple[Literal["linear", "quadratic", "logarithmic", "exponential", "quarter_sine", "half_sine"], ...] = (
-        CURVES
-    )
+    curves: tuple[Curve, ...] = CURVES
 
     def sample(self, rng: np.random.Generator, sound: Sound) -> Drawn:
         most = int(self.longest * sound.shape[0])
@@ -271,7 +270,7 @@ def progress(time, length):
     )
 
 
-def curve(name: str, t):
+def curve(name: Curve, t):
     """The gain of a fade that is `t` of its way up, 1 at 1."""
     if name == "linear":
         return t

@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from kerascola.training.run import Run
 
     pretrainer, metadata = build(recipe)
-    save_embedder(shipped(recipe, pretrainer), metadata, folder / "untrained.keras")
+    save_embedder(*shipped(recipe, pretrainer, metadata), folder / "untrained.keras")
     training = Run(folder / "training")
     pretrain(recipe, folder / "sounds" / "training", training)
     shutil.copy(training.model, folder / "model.keras")

@@ -1,6 +1,6 @@
 """What a log-mel spectrogram is computed from; the Keras model and the ONNX graph are both built from this."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -87,6 +87,10 @@ class LogMel(FrontEnd):
     def log_factor(self) -> float:
         """Natural logarithms times this are the unit of `log`."""
         return {"ln": 1.0, "log10": 1 / np.log(10), "db": 20 / self.power / np.log(10)}[self.log]
+
+    def standardised(self, mean: float, deviation: float) -> "LogMel":
+        """The same, but of features whose mean and deviation were these at mean 0 and deviation 1."""
+        return replace(self, mean=self.mean + self.deviation * mean, deviation=self.deviation * deviation)
 
     @property
     def fold(self) -> float:

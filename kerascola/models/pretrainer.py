@@ -5,6 +5,7 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
+from kerascola.augment.running import Standardise
 from kerascola.augment.views import Views
 
 
@@ -14,6 +15,7 @@ class Pretrainer(keras.Model):
     `level` brings whole clips to their level, `views` makes crops of them and augments them, `features` makes of those
     what `encoder` takes; `objective(anchors, positives)` gives a dict of scalars with a "loss". Anchors and positives
     go through the encoder together, so that batch statistics are shared. Without training nothing is augmented.
+    `standardise` brings what the encoder gets to mean 0 and deviation 1, by what was seen so far.
     """
 
     def __init__(
@@ -25,11 +27,13 @@ class Pretrainer(keras.Model):
         seed: int = 0,
         *,
         level: Callable,
+        standardise: bool = False,
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
         self.features, self.encoder, self.objective = features, encoder, objective
         self.views, self.level = views, level
+        self.standardise = Standardise(name="standardise") if standardise else None
         self.noise_seed = keras.random.SeedGenerator(seed)
         self.accuracy = keras.metrics.Mean(name="accuracy")
 
@@ -47,6 +51,8 @@ class Pretrainer(keras.Model):
         spectrograms = self.features(self.waveforms(batch, training))
         if training:
             spectrograms = self.views.spectrograms(spectrograms, batch, self.normal)
+        if self.standardise is not None:
+            spectrograms = self.standardise(spectrograms, training=training)
         embeddings = self.encoder(spectrograms, training=training)
         anchors, positives = ops.split(embeddings, 2, axis=0)
         return self.objective(anchors, positives)

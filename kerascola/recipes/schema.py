@@ -149,6 +149,7 @@ class Views(Section):
     noise: float = Field(0.001, ge=0)  # standard deviation of what is added to the positive
     waveform: tuple[OfWaveforms, ...] = ()  # done to crops, in this order
     spectrogram: tuple[OfSpectrograms, ...] = ()  # done to what the front end makes of them
+    standardise: bool = False  # the outcome, by its running mean and deviation; the shipped front end carries them on
 
     @model_validator(mode="after")
     def near_means_how_near(self) -> "Views":
@@ -229,6 +230,11 @@ class Recipe(Section):
             raise ValueError(
                 f"views.spectrogram: the front end {self.frontend.name} makes no spectrograms. Expected none here, "
                 f"received {', '.join(a.name for a in self.views.spectrogram)}"
+            )
+        if self.views.standardise and not isinstance(self.frontend, LogMel):
+            raise ValueError(
+                f"views.standardise: expected the front end log_mel, which can ship a mean and a deviation, "
+                f"received {self.frontend.name}"
             )
         places = (("waveform", views.waveform, views.sound), ("spectrogram", views.spectrogram, views.image))
         for place, chain, sound in places:

@@ -7,8 +7,10 @@ from pathlib import Path
 import keras
 
 import kerascola
+from kerascola.augment.running import statistics
 from kerascola.data.folder import Folder
 from kerascola.data.pipeline import Batches, collate
+from kerascola.dsp.log_mel import LogMel
 from kerascola.encoders import build as encoders
 from kerascola.errors import RecipeError
 from kerascola.frontends.frontend import clip_level, features, frontend
@@ -40,6 +42,7 @@ def build(recipe: Recipe) -> tuple[Pretrainer, Metadata]:
         recipe.augmented_views(),
         recipe.train.seed,
         level=functools.partial(clip_level, spec=spec),
+        standardise=recipe.views.standardise,
         name="pretrainer",
     )
     pretrainer.compile(optimizer=keras.optimizers.Adam(recipe.optimizer.learning_rate))
@@ -60,9 +63,14 @@ def build(recipe: Recipe) -> tuple[Pretrainer, Metadata]:
     return pretrainer, metadata
 
 
-def shipped(recipe: Recipe, pretrainer: Pretrainer) -> keras.Model:
-    """The embedder at the pre-trainer's present weights, of plain Keras layers."""
-    return embedder(frontend(recipe.frontend, pretrainer.features), pretrainer.encoder)
+def shipped(recipe: Recipe, pretrainer: Pretrainer, metadata: Metadata) -> tuple[keras.Model, Metadata]:
+    """The embedder at the pre-trainer's present weights, of plain Keras layers, and what its file says of itself."""
+    spec, learnt = recipe.frontend, pretrainer.features
+    if pretrainer.standardise is not None and isinstance(spec, LogMel):
+        spec = spec.standardised(*statistics(pretrainer.standardise))
+        learnt = features(spec)
+    metadata = dataclasses.replace(metadata, frontend=dataclasses.asdict(spec))
+    return embedder(frontend(spec, learnt), pretrainer.encoder), metadata
 
 
 def pretrain(recipe: Recipe, data: str | Path, run: Run, resume: bool = False) -> Path:
@@ -90,4 +98,4 @@ def pretrain(recipe: Recipe, data: str | Path, run: Run, resume: bool = False) -
             verbose=0,
             callbacks=[Checkpoint(run), progress],
         )
-    return save_embedder(shipped(recipe, pretrainer), metadata, run.model)
+    return save_embedder(*shipped(recipe, pretrainer, metadata), run.model)

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import contracts
 import keras
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ from rich.console import Console
 
 from kerascola import recipes
 from kerascola.cli import main
+from kerascola.data.pipeline import collate
 from kerascola.errors import DataError, RecipeError
+from kerascola.frontends.frontend import clip_level
 from kerascola.models.embedder import load_embedder
 from kerascola.models.pretrainer import Pretrainer
 from kerascola.training.callbacks import ProgressBar
@@ -95,7 +98,7 @@ def test_the_model_is_plain_trained_and_knows_how_it_is_used(straight, recipe):
     waveform = soundfile.read(straight.path.parent / "sounds" / "03.wav", dtype="float32")[0][None, :4000]
     embedding = model.predict_on_batch(waveform)
     pretrainer, expected = build(recipe)
-    untrained = shipped(recipe, pretrainer)
+    untrained, _ = shipped(recipe, pretrainer, expected)
     assert embedding.shape == (1, expected.dimension)
     assert np.abs(embedding - untrained.predict_on_batch(waveform)).max() > 0.01
 
@@ -144,7 +147,8 @@ def test_the_parts_are_what_the_recipe_says(place):
     changes = ["views.noise=0.03", "objective.similarity=bilinear", "encoder.width=0.5", "train.seed=5"]
     recipe = recipes.load(str(place / "tiny.yaml"), changes)
     pretrainer, metadata = build(recipe)
-    model = shipped(recipe, pretrainer)
+    model, same = shipped(recipe, pretrainer, metadata)
+    assert same == metadata
     assert (pretrainer.views, pretrainer.objective.similarity) == (recipe.augmented_views(), "bilinear")
     assert (pretrainer.views.noise, pretrainer.views.crop_samples) == (0.03, 4000)
     assert float(pretrainer.optimizer.learning_rate) == pytest.approx(3e-3)
@@ -211,3 +215,27 @@ def test_a_run_that_cannot_start_leaves_nothing_behind(place, tmp_path, changes,
     with pytest.raises(error):
         pretrain(recipes.load(str(place / "tiny.yaml"), changes), place / data, Run(tmp_path / "run"))
     assert not os.listdir(tmp_path)
+
+
+def test_running_statistics_ship_inside_the_front_end(place):
+    recipe = recipes.load(
+        str(place / "tiny.yaml"), ["views.standardise=true", "frontend.mean=-3", "frontend.deviation=2"]
+    )
+    pretrainer, metadata = build(recipe)
+    clips = np.random.default_rng(0).normal(size=(4, 8000)).astype(np.float32)
+    batch = {"clips": clips, "starts": np.full((4, 2), 100, np.int32)}
+    views = recipe.augmented_views()
+    drawn = collate(
+        [views.draw(c, np.random.default_rng(k), lambda s: np.random.default_rng(s)) for k, c in enumerate(clips)]
+    )
+    for _ in range(3):
+        pretrainer.train_on_batch({**batch, **drawn})
+    assert metadata.frontend["mean"] == -3
+    model, told = shipped(recipe, pretrainer, metadata)
+    assert told.frontend["mean"] != -3 and told.frontend["deviation"] != 2
+    window = clips[:, 100:4100]
+    level = clip_level(
+        keras.ops.convert_to_tensor(window), recipe.frontend
+    )  # of the window: a shipped model sees no more
+    expected = pretrainer.encoder(pretrainer.standardise(pretrainer.features(level)))
+    np.testing.assert_allclose(model.predict_on_batch(window), contracts.numbers(expected), atol=1e-4)
