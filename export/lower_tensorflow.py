@@ -17,9 +17,8 @@ from tf2onnx.onnx_opset import math
 
 from kerascola.export.graph import scales_last_axis
 
-
 # Each pass of tf2onnx's optimiser works on a copy of the graph, weights and all, to go back to if it fails, and writes
-# each weight into its node's message anew, in memory that protobuf does not free: 40 times the model's size, and no use.
+# each weight into its node's message anew, in memory that protobuf does not free: 40 times the model's size in all.
 os.environ[ENV_TF2ONNX_CATCH_ERRORS] = "FALSE"
 write = Node.update_proto
 Node.update_proto = lambda node, *storage: None if node.is_const() else write(node, *storage)

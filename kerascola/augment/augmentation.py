@@ -28,8 +28,7 @@ class Augmentation(ABC):
     """`probability` is that of a sound's being changed at all; `views` are those that may be."""
 
     __pydantic_config__ = {"extra": "forbid"}
-    noisy: ClassVar[bool] = False  # `apply` finds standard normal noise of x's shape in its parameters, as "noise"
-    mixes: ClassVar[bool] = False  # `apply` finds another sound of the batch for each of x there, as "other"
+    mixes: ClassVar[bool] = False  # `apply` finds another sound of the batch for each of x in p, as "other"
 
     limits: ClassVar[dict[str, Range]] = {}  # what the numbers may be, and both ends of a range
 
@@ -41,6 +40,11 @@ class Augmentation(ABC):
         check_choices(self)
         for name, (least, most) in {"probability": (0, 1), **self.limits}.items():
             check(name, getattr(self, name), least, most)
+
+    @property
+    def noisy(self) -> bool:
+        """Whether `apply` finds standard normal noise of x's shape in p, as "noise"."""
+        return False
 
     def limits_for(self, sound: Sound) -> dict[str, Range]:
         """What `limits` leaves open: what the numbers may be where they are drawn for such a sound."""
@@ -85,10 +89,10 @@ def uniform(rng: np.random.Generator, bounds: Range) -> float:
 
 
 def check(name: str, value: float | Range, least: float, most: float) -> None:
-    low, high = value if isinstance(value, tuple) else (value, value)
+    low, high = value if isinstance(value, tuple | list) else (value, value)
     if least <= low <= high <= most:
         return
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         expected = f"[from, to] with {least:g} <= from <= to <= {most:g}, received [{low:g}, {high:g}]"
     else:
         expected = f"from {least:g} to {most:g}, received {value:g}"

@@ -1,5 +1,7 @@
 """Augmentations one after the other: drawn for each view of a sound, applied to all views of a batch at once."""
 
+import zlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -16,11 +18,15 @@ def draw(
 ) -> dict[str, np.ndarray]:
     """{"place.0.name": [views, ...]} for one sound.
 
-    `generator(i)` is augmentation i's own, so that what one draws does not depend on those before it.
+    Each augmentation has a `generator` of its own, by its name and by how many of that name come before it: what it
+    draws does not depend on the others.
     """
     drawn: dict[str, np.ndarray] = {}
+    before: Counter[str] = Counter()
     for i, augmentation in enumerate(chain):
-        rng = generator(i)
+        name = augmentation.name
+        rng = generator(zlib.crc32(f"{place}.{name}.{before[name]}".encode()))
+        before[name] += 1
         each = [augmentation.draw(rng, sound, view) for view in range(views)]
         drawn |= {f"{place}.{i}.{name}": np.stack([one[name] for one in each]) for name in each[0]}
     return drawn

@@ -22,7 +22,7 @@ class Mixup:
         return {"partner": plain(rng.integers(2**31 - 1)), "share": plain(rng.beta(self.alpha, self.alpha))}
 
     def __call__(self, x, labels, p: Tensors):
-        """x [batch, ...] of any kind and labels [batch, classes], shares of classes -> the same of mixtures."""
+        """x [batch, ...] and labels [batch, classes], shares of classes -> mixtures, in float32 if those are whole."""
         rows = others(p["partner"], views=1)
         return tuple(mixed(value, ops.take(value, rows, axis=0), p["share"]) for value in (x, labels))
 
@@ -30,4 +30,4 @@ class Mixup:
 def mixed(value, other, share):
     share = column(share, value)
     mixture = share * ops.cast(value, "float32") + (1.0 - share) * ops.cast(other, "float32")
-    return ops.cast(mixture, value.dtype)
+    return ops.cast(mixture, value.dtype) if "float" in str(value.dtype) else mixture

@@ -25,9 +25,8 @@ BOTH = (1, 2)  # the axes of time and of frequency
 
 @dataclass(frozen=True, kw_only=True)
 class SpecAugment(Augmentation):
-    """Bars over time and bars over frequency (Park et al. 2019), each up to so many frames or bands wide."""
+    """Bars over time and over frequency (Park et al. 2019), each narrower than so many frames or bands."""
 
-    noisy: ClassVar[bool] = True
     limits: ClassVar = {"time_masks": (0, 100), "frequency_masks": (0, 100)}
     name: Literal["spec_augment"] = "spec_augment"
     time_masks: int = 2
@@ -36,19 +35,24 @@ class SpecAugment(Augmentation):
     bands: int = 10
     fill: Fill = "zero"
 
+    @property
+    def noisy(self) -> bool:
+        return self.fill == "noise"
+
     def limits_for(self, sound: Sound) -> dict[str, Range]:
         return {"frames": (0, sound.shape[0]), "bands": (0, sound.shape[1])}
 
     def sample(self, rng: np.random.Generator, sound: Sound) -> Drawn:
         frames, bands = sound.shape
-        return {
-            "in_time": np.reshape([bar(rng, self.frames, frames) for _ in range(self.time_masks)], (-1, 2)),
-            "in_frequency": np.reshape([bar(rng, self.bands, bands) for _ in range(self.frequency_masks)], (-1, 2)),
+        drawn = {
+            "in_time": [bar(rng, self.frames, frames) for _ in range(self.time_masks)],
+            "in_frequency": [bar(rng, self.bands, bands) for _ in range(self.frequency_masks)],
         }
+        return {name: bars for name, bars in drawn.items() if bars}
 
     def apply(self, x, p: Tensors):
         """The masks of a kind are filled one after the other, all with what the whole held before."""
-        value = filling(self.fill, x, p["noise"])
+        value = filling(self.fill, x, p.get("noise"))
         for k in range(self.time_masks):
             hidden = stretch(x.shape[1], p["in_time"][:, k, 0], p["in_time"][:, k, 1])
             x = ops.where(along(hidden, x, 1), value, x)
@@ -60,7 +64,7 @@ class SpecAugment(Augmentation):
 
 @dataclass(frozen=True, kw_only=True)
 class FrameMask(Augmentation):
-    """Single frames give way to the mean: each with probability `start`, or `again` behind one that was hidden."""
+    """Frames give way to the mean: with probability `start`, and behind a hidden one once more with `again`."""
 
     limits: ClassVar = {"start": (0, 1), "again": (0, 1)}
     name: Literal["frame_mask"] = "frame_mask"
@@ -96,10 +100,13 @@ class Multiply(Augmentation):
 class GaussianNoise(Augmentation):
     """Normal noise on every value, of a standard deviation drawn from a range."""
 
-    noisy: ClassVar[bool] = True
     limits: ClassVar = {"deviation": (0, 1e6)}
     name: Literal["gaussian_noise"] = "gaussian_noise"
     deviation: Range = (0.0, 0.01)
+
+    @property
+    def noisy(self) -> bool:
+        return True
 
     def sample(self, rng: np.random.Generator, sound: Sound) -> Drawn:
         return {"deviation": uniform(rng, self.deviation)}
@@ -110,9 +117,9 @@ class GaussianNoise(Augmentation):
 
 @dataclass(frozen=True, kw_only=True)
 class MixBack(Augmentation):
-    """Another sound of the batch in the background (Fonseca et al. 2021), its energy `share` of this one's.
+    """Another sound of the batch in the background (Fonseca et al. 2021), `share` of the mixture's energy.
 
-    Powers are mixed, not their logarithms: the energy of the background is adjusted to that of the foreground.
+    Powers are mixed, not their logarithms: the energy of the background is first made that of the foreground.
     """
 
     mixes: ClassVar[bool] = True
@@ -132,10 +139,9 @@ class MixBack(Augmentation):
 
     def apply(self, x, p: Tensors):
         fold, share = column(p["fold"], x), column(p["share"], x)
-        fore, fore_peak = powers(x / fold)
-        back, _ = powers(p["other"] / fold)
-        scale = ops.sum(fore, axis=BOTH, keepdims=True) / ops.sum(back, axis=BOTH, keepdims=True)
-        return fold * (ops.log((1.0 - share) * fore + share * scale * back) + fore_peak)
+        fore, back = x / fold, p["other"] / fold
+        louder = ops.logsumexp(fore, axis=BOTH, keepdims=True) - ops.logsumexp(back, axis=BOTH, keepdims=True)
+        return fold * ops.logaddexp(logarithm(1.0 - share) + fore, logarithm(share) + louder + back)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +183,7 @@ class TimeWarp(Augmentation):
     frames: int = 5
 
     def limits_for(self, sound: Sound) -> dict[str, Range]:
-        return {"frames": (0, (sound.shape[0] - 3) // 2)}
+        return {"frames": (0, max(0, (sound.shape[0] - 3) // 2))}
 
     def sample(self, rng: np.random.Generator, sound: Sound) -> Drawn:
         frames = sound.shape[0]
@@ -288,10 +294,9 @@ def filling(fill: Fill, x, noise):
     return mean + ops.sqrt(ops.mean((x - mean) ** 2, axis=BOTH, keepdims=True)) * noise
 
 
-def powers(logarithms):
-    """Powers relative to the loudest, and the logarithm of that: float32 holds no e ** 100."""
-    peak = ops.max(logarithms, axis=BOTH, keepdims=True)
-    return ops.exp(logarithms - peak), peak
+def logarithm(share):
+    """Finite also of nothing."""
+    return ops.log(ops.maximum(share, 1e-30))
 
 
 def resizing(size: int, start, length, interpolation: str):

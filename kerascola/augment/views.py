@@ -32,8 +32,8 @@ class Views:
     ) -> dict[str, np.ndarray]:
         """The crops' `starts` [count], from `rng`, and each augmentation's parameters, from a generator of its own."""
         drawn = {"starts": self.starts(clip, rng)}
-        drawn |= chain.draw(self.waveform, "waveform", self.sound, self.count, lambda i: generator(2 * i))
-        drawn |= chain.draw(self.spectrogram, "spectrogram", self.image, self.count, lambda i: generator(2 * i + 1))
+        drawn |= chain.draw(self.waveform, "waveform", self.sound, self.count, generator)
+        drawn |= chain.draw(self.spectrogram, "spectrogram", self.image, self.count, generator)
         return drawn
 
     def starts(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -16,7 +16,6 @@ from kerascola.dsp.windows import taper
 
 Window = Literal[256, 512, 1024, 2048, 4096]
 OVERLAP = 4  # windows over each sample
-FRAME_BITS = 16  # of the fraction of a frame
 SILENT = 1e-6  # of a sound's largest magnitude: there a phase is rounding noise and is taken to be zero
 FINER = 4  # times the rate, between whose samples a cubic is drawn; a power of two
 RAMP = 0.03  # cycles a sample, over which the filter before a resampling falls
@@ -33,7 +32,7 @@ class TimeStretch(Augmentation):
     window: Window = 2048
 
     def sample(self, rng: np.random.Generator, sound: Sound) -> Drawn:
-        return {"rate": fixed_point(uniform(rng, self.rate), FRAME_BITS)}
+        return {"rate": fixed_point(uniform(rng, self.rate), bits_for(frames(sound.shape[0], self.window)))}
 
     def apply(self, x, p: Tensors):
         return stretched(x, p["rate"], x.shape[1], self.window)
@@ -50,14 +49,18 @@ class PitchShift(Augmentation):
 
     def sample(self, rng: np.random.Generator, sound: Sound) -> Drawn:
         factor = 2 ** (rng.integers(*self.semitones, endpoint=True) / 12)
-        step = fixed_point(factor, sample_bits(self.longest(sound.shape[0])))
-        return {"rate": fixed_point(1 / factor, FRAME_BITS), "step": step}
+        step = fixed_point(factor, bits_for(sound.shape[0]))
+        exactly = step / 2 ** bits_for(sound.shape[0])
+        return {
+            "rate": fixed_point(1 / exactly, bits_for(frames(self.longest(sound.shape[0]), self.window))),
+            "step": step,
+        }
 
     def apply(self, x, p: Tensors):
         """Slower, as many times as it is then read faster."""
         longest = self.longest(x.shape[1])
         slower = stretched(x, p["rate"], longest, self.window)
-        return resampled(slower, p["step"], x.shape[1], sample_bits(longest))
+        return resampled(slower, p["step"], x.shape[1])
 
     def longest(self, samples: int) -> int:
         return int(samples * 2 ** (self.semitones[1] / 12)) + 1
@@ -67,15 +70,22 @@ def fixed_point(value: float, bits: int) -> int:
     return round(value * 2**bits)
 
 
-def sample_bits(samples: int) -> int:
-    """How fine a fraction of a sample may be, that places within so many of them fit 31 bits."""
-    return min(16, 30 - samples.bit_length())
+def bits_for(count: int) -> int:
+    """How fine a step may be, `count` of whose fractions fit 31 bits."""
+    return min(16, 31 - count.bit_length())
 
 
 def whole_and_fraction(step, count: int, bits: int):
     """step [batch] in fixed point -> its multiples from 0 on, [batch, count], int32 and float32."""
-    places = ops.expand_dims(ops.arange(count, dtype="int32"), 0) * ops.expand_dims(step, -1)
-    return places // 2**bits, ops.cast(places % 2**bits, "float32") * float(2.0**-bits)
+    times = ops.expand_dims(ops.arange(count, dtype="int32"), 0)
+    step = ops.expand_dims(step, -1)
+    parts = times * (step % 2**bits)
+    return times * (step // 2**bits) + parts // 2**bits, ops.cast(parts % 2**bits, "float32") * float(2.0**-bits)
+
+
+def frames(samples: int, window: int) -> int:
+    """How many overlap to make so many samples."""
+    return samples // (window // OVERLAP) + 3
 
 
 def rows(x, index):
@@ -86,12 +96,12 @@ def rows(x, index):
     return ops.take(flat, ops.clip(index, 0, n - 1) + start, axis=0)
 
 
-def resampled(x, step, count: int, bits: int):
+def resampled(x, step, count: int):
     """x read every `step` samples, [batch, count].
 
     What would fold back above half the new rate is filtered out; between the samples at `FINER` the rate runs a cubic.
     """
-    length = fast_length(x.shape[1] + 2 * EDGE)
+    bits, length = bits_for(count), fast_length(x.shape[1] + 2 * EDGE)
     real, imaginary = ops.rfft(ops.pad(x, [[0, 0], [EDGE, 0]]), fft_length=length)
     ratio = ops.cast(ops.expand_dims(step, -1), "float32") * float(2.0**-bits)
     gains = FINER * ops.clip((0.5 - frequencies(length) * ops.maximum(ratio, 1.0)) / RAMP, 0.0, 1.0)
@@ -111,7 +121,8 @@ def stretched(x, rate, samples: int, window: int):
     heard = magnitude > SILENT * ops.max(magnitude, axis=(1, 2), keepdims=True)
     phase = ops.stop_gradient(ops.arctan2(ops.where(heard, imaginary, 0.0), ops.where(heard, real, 1.0)))
 
-    frame, fraction = whole_and_fraction(rate, samples // hop + 3, FRAME_BITS)
+    count = frames(samples, window)
+    frame, fraction = whole_and_fraction(rate, count, bits_for(count))
     fraction = ops.expand_dims(fraction, -1)
     last = real.shape[1] - 1  # a silent frame, which all that lie beyond the end are
     here, after = ops.minimum(frame, last), ops.minimum(frame + 1, last)

@@ -49,11 +49,14 @@ class Polarity(Augmentation):
 class Noise(Augmentation):
     """White, pink or brown noise, `snr_db` below the sound's own power."""
 
-    noisy: ClassVar[bool] = True
     limits: ClassVar = {"snr_db": (-100, 200)}
     name: Literal["noise"] = "noise"
     snr_db: Range = (0.0, 20.0)
     colours: tuple[Literal["white", "pink", "brown"], ...] = ("white", "pink", "brown")
+
+    @property
+    def noisy(self) -> bool:
+        return True
 
     def sample(self, rng: np.random.Generator, sound: Sound) -> Drawn:
         colour = self.colours[rng.integers(len(self.colours))]
@@ -113,18 +116,22 @@ class Fade(Augmentation):
 class TimeMask(Augmentation):
     """A stretch of `share` of the sound gives way to silence, or to faint noise."""
 
-    noisy: ClassVar[bool] = True
     limits: ClassVar = {"share": (0, 1), "noise": (0, 1)}
     name: Literal["time_mask"] = "time_mask"
     share: Range = (0.0, 0.125)
     noise: float = 0.1  # its level, times the sound's
+
+    @property
+    def noisy(self) -> bool:
+        return self.noise > 0
 
     def sample(self, rng: np.random.Generator, sound: Sound) -> Drawn:
         length = int(uniform(rng, self.share) * sound.shape[0])
         return {"start": rng.integers(0, sound.shape[0] - length, endpoint=True), "length": length}
 
     def apply(self, x, p: Tensors):
-        return ops.where(stretch(x.shape[1], p["start"], p["length"]), self.noise * rms(x) * p["noise"], x)
+        filling = self.noise * rms(x) * p["noise"] if self.noisy else 0.0
+        return ops.where(stretch(x.shape[1], p["start"], p["length"]), filling, x)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,11 +228,14 @@ class BandEq(Augmentation):
 class Reverb(Augmentation):
     """A room: the sound, and behind it noise that decays by 60 dB over `seconds`, `wet_db` of its power."""
 
-    noisy: ClassVar[bool] = True
     limits: ClassVar = {"seconds": (0.001, 30), "wet_db": (-100, 40)}
     name: Literal["reverb"] = "reverb"
     seconds: Range = (0.1, 0.8)
     wet_db: Range = (-20.0, 0.0)
+
+    @property
+    def noisy(self) -> bool:
+        return True
 
     def sample(self, rng: np.random.Generator, sound: Sound) -> Drawn:
         samples = uniform(rng, self.seconds) * sound.sample_rate

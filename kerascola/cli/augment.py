@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from kerascola.cli.recipes import add_changes
+from kerascola.errors import RecipeError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +53,13 @@ def show(args: argparse.Namespace) -> None:
     from kerascola import recipes
     from kerascola.cli.quiet import import_keras
 
+    out = Path(args.out)
+    if out.suffix != ".png":
+        raise RecipeError(f"expected --out to end in .png, received {args.out}")
+    if not 0 <= args.seed < 2**32:
+        raise RecipeError(f"expected --seed from 0 and below 2 ** 32, received {args.seed}")
     recipe = recipes.load(args.recipe, args.changes)
+    out.parent.mkdir(parents=True, exist_ok=True)
     mixing = [a.name for a in (*recipe.views.waveform, *recipe.views.spectrogram) if a.mixes]
     if mixing and len(args.files) == 1:
         print(f"{' and '.join(mixing)}: with nothing but itself, for want of a second FILE", file=sys.stderr)
@@ -62,6 +69,6 @@ def show(args: argparse.Namespace) -> None:
     found = preview(recipe, args.files, args.seed)
     for number, view in enumerate(found.views, 1):
         print(f"view {number}: {view.text}")
-    draw(found, Path(args.out))
-    wavs = write_wavs(found, Path(args.out))
+    draw(found, out)
+    wavs = write_wavs(found, out)
     print("\n".join([args.out, *map(str, wavs)]))

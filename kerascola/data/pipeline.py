@@ -1,5 +1,6 @@
 """Batches of clips for pre-training. What batch number `step` holds follows from (seed, step) alone."""
 
+import functools
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -48,9 +49,7 @@ class Batches:
     def example(self, epoch: int, clip: int) -> Batch:
         draw = generator(self.seed, epoch, clip)
         sound = self.stretch(clip, where=draw.random())
-        return example(
-            sound, self.clip_samples, self.views, draw, lambda stream: generator(self.seed, epoch, clip, stream + 1)
-        )
+        return example(sound, self.clip_samples, self.views, draw, functools.partial(generator, self.seed, epoch, clip))
 
     def stretch(self, clip: int, where: float) -> np.ndarray:
         """A file that breaks off in the middle of training is named and the next one read in its place."""

@@ -43,7 +43,7 @@ class FrontEnd(ABC):
 
     def frames(self, samples: int) -> int:
         """How many frames a waveform gives."""
-        return bisect.bisect_right(range(1, samples + 1), samples, key=self.samples)
+        return bisect.bisect_right(range(1, samples + 2), samples, key=self.samples)
 
     @property
     def fold(self) -> float | None:

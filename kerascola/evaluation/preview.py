@@ -1,5 +1,6 @@
 """The views of one clip as a training step makes them, to look at and to listen to."""
 
+import functools
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ def drawn(recipe: Recipe, path: str | Path, seed: int, index: int) -> dict[str, 
     start = rng.random() * max(0.0, duration(path) - seconds)
     sound = read(path, recipe.frontend.sample_rate, start=start, seconds=seconds)
     return example(
-        sound, recipe.clip_samples, recipe.augmented_views(), rng, lambda s: generator(seed, 0, index, s + 1)
+        sound, recipe.clip_samples, recipe.augmented_views(), rng, functools.partial(generator, seed, 0, index)
     )
 
 

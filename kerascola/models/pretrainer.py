@@ -30,7 +30,7 @@ class Pretrainer(keras.Model):
         standardise: bool = False,
         **kwargs,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # what was drawn stays whole: bfloat16 knows no frame 301
         self.features, self.encoder, self.objective = features, encoder, objective
         self.views, self.level = views, level
         self.standardise = Standardise(name="standardise") if standardise else None

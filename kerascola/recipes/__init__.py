@@ -1,5 +1,6 @@
 """A recipe: everything a pre-training run follows, as YAML that states only its difference from its `base:`."""
 
+import dataclasses
 import os.path
 from importlib import resources
 from pathlib import Path
@@ -138,5 +139,6 @@ def known_keys(path: tuple[int | str, ...]) -> list[str]:
     else:
         for key in path:
             kind = kind.model_fields[str(key)].annotation
-    fields = list(kind.model_fields if issubclass(kind, BaseModel) else kind.__dataclass_fields__)
+    section_keys = issubclass(kind, BaseModel)
+    fields = list(kind.model_fields) if section_keys else [field.name for field in dataclasses.fields(kind)]
     return ["preset", *fields] if "name" in fields and kind is parts("frontend")["log_mel"] else fields

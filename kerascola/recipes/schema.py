@@ -226,6 +226,12 @@ class Recipe(Section):
     @model_validator(mode="after")
     def augmentations_fit(self) -> "Recipe":
         views = self.augmented_views()
+        if views.image.shape[0] < 1:
+            least = self.frontend.samples(1) / self.frontend.sample_rate
+            raise ValueError(
+                f"expected views.crop_seconds >= {least:g}, a frame of the front end {self.frontend.name}; "
+                f"received {self.views.crop_seconds:g}"
+            )
         if views.spectrogram and len(views.image.shape) < 2:
             raise ValueError(
                 f"views.spectrogram: the front end {self.frontend.name} makes no spectrograms. Expected none here, "

@@ -29,6 +29,8 @@ def test_sounds_and_labels_are_mixed_alike(shape):
         assert rows[k] != k
     half, _ = Mixup()(ops.cast(ops.convert_to_tensor(x), "bfloat16"), ops.convert_to_tensor(labels), p)
     assert keras.backend.standardize_dtype(half.dtype) == "bfloat16"
+    _, of_whole = Mixup()(ops.convert_to_tensor(x), ops.convert_to_tensor(np.eye(6, dtype=np.int32)), p)
+    np.testing.assert_allclose(contracts.numbers(of_whole), shares, atol=1e-6)
 
 
 def test_shares_are_of_the_beta_distribution():

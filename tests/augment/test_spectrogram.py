@@ -32,7 +32,7 @@ def each_channel(oracle):
 
 @pytest.mark.parametrize("fill", ["zero", "min", "mean", "max", "noise"])
 def test_spec_augment(images, fill):
-    def oracle(x, p, noise):
+    def oracle(x, p, noise=0.0):
         value = {
             "zero": np.zeros_like(x),
             "min": np.zeros_like(x) + x.min(axis=(0, 1)),
@@ -64,8 +64,8 @@ def test_bars_lie_within_and_take_every_width_and_place():
 
 def test_no_masks_at_all(images):
     none = s.SpecAugment(time_masks=0, frequency_masks=0)
-    y = run(none, images, drawn(none, SOUND, 4), noise=np.zeros_like(images))
-    np.testing.assert_array_equal(y, images)
+    np.testing.assert_array_equal(run(none, images, drawn(none, SOUND, 4)), images)
+    assert set(drawn(s.SpecAugment(time_masks=0), SOUND, 1)[0]) == {"on", "in_frequency"}
 
 
 def test_frame_mask(images):
@@ -112,6 +112,8 @@ def test_mix_back_of_a_loud_and_a_quiet_sound_neither_overflows_nor_loses_it():
     rows = drawn(mix, Sound((FRAMES, BANDS), fold=1.0), 2)
     y = run(mix, np.stack([loud, quiet]), rows, other=np.stack([quiet, loud]))
     np.testing.assert_allclose(y, np.stack([loud, quiet]), atol=1e-4)  # flat behind flat: the energy is as it was
+    steep = np.linspace(-500, 0, FRAMES * BANDS, dtype=np.float32).reshape(1, FRAMES, BANDS)
+    assert np.isfinite(run(mix, steep, rows[:1], other=steep)).all(), "where neither has any power that float32 knows"
 
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])

@@ -72,10 +72,11 @@ def key(seed: int):
 def test_what_one_augmentation_draws_does_not_depend_on_the_others(noise):
     gain, fade, mask = waveform.Gain(), waveform.Fade(), spectrogram.SpecAugment(frames=5, bands=3)
     one = Views(crop_samples=CROP, waveform=(gain, fade), spectrogram=(mask,), sound=SOUND, image=IMAGE)
-    other = Views(crop_samples=CROP, waveform=(waveform.Noise(), fade), sound=SOUND, image=IMAGE)
+    other = Views(crop_samples=CROP, waveform=(fade, waveform.Noise(), fade), sound=SOUND, image=IMAGE)
     a, b = (views.draw(noise, np.random.default_rng(1), key(1)) for views in (one, other))
     assert a["waveform.1.rise"].shape == (2,) and a["spectrogram.0.in_time"].shape == (2, 2, 2)
-    np.testing.assert_array_equal(a["waveform.1.rise"], b["waveform.1.rise"])
+    np.testing.assert_array_equal(a["waveform.1.rise"], b["waveform.0.rise"])
+    assert not np.array_equal(b["waveform.0.rise"], b["waveform.2.rise"]), "a second one of the name has its own"
     assert a["waveform.1.rise"][0] != a["waveform.1.rise"][1], "each view has its own"
     assert {value.dtype.name for value in a.values()} == {"bool", "float32", "int32"}
     np.testing.assert_array_equal(a["starts"], b["starts"])

@@ -89,6 +89,12 @@ def test_mistakes(sounds, tmp_path, capsys):
     assert "none.wav: expected a sound file" in capsys.readouterr().err
     assert preview(sounds, out, "views.waveform=[{name: fad}]") == 1
     assert "did you mean 'fade'?" in capsys.readouterr().err
+    assert main(["augment", "preview", *sounds, "--seed", "-1"]) == 1
+    assert main(["augment", "preview", *sounds, "--out", str(tmp_path / "views.gif")]) == 1
+    assert preview(sounds, out, "views.crop_seconds=0.01") == 1
+    errors = capsys.readouterr().err
+    for said in ("--seed from 0 and below 2 ** 32, received -1", "--out to end in .png", "views.crop_seconds >= 0.025"):
+        assert said in errors
     assert not out.exists()
 
 
