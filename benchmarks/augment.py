@@ -233,10 +233,7 @@ def with_audiomentations() -> dict:
         "time_stretch": am.TimeStretch(0.5, 1.5, p=1),
         "pitch_shift": am.PitchShift(-15, 15, p=1),
     }
-    calls = {name: lambda clip, change=change: change(clip, RATE) for name, change in its.items()}
-    image = np.random.default_rng(0).standard_normal((BANDS, FRAMES)).astype(np.float32)
-    mask = am.SpecFrequencyMask(min_mask_fraction=0.0, max_mask_fraction=0.08, p=1)
-    return {**calls, "spec_augment": lambda clip: mask(image)}
+    return {name: lambda clip, change=change: change(clip, RATE) for name, change in its.items()}
 
 
 def draw(rows: list[dict], backends: list[str], path: Path) -> None:
