@@ -8,7 +8,7 @@ the same core, and take their turns in every round; a figure is the median of th
 drawn beforehand, as the loader does in its threads, and its augmentation runs compiled, arrays in and arrays out; the
 peers draw as they go, which costs them next to nothing. `views` is the waveform chain of `CHAIN` on both views of a
 clip, `step` a training step of the ResNet-18 on CLAR's spectra of those views, also on one core.
-Writes benchmarks/results/augment.csv and .png.
+Writes benchmarks/results/augment.csv and .png; with --only it prints alone.
 """
 
 import argparse
@@ -23,12 +23,11 @@ from pathlib import Path
 import numpy as np
 from machine import machine, write_table
 
+from kerascola.recipes.schema import parts
+
 RESULTS = Path(__file__).parent / "results"
 RATE, SAMPLES, FRAMES, BANDS = 16000, 16000, 126, 128
-WAVEFORM = ["gain", "polarity", "noise", "mix", "fade", "time_mask", "time_shift", "low_pass", "high_pass", "band_eq"]
-WAVEFORM += ["reverb", "time_stretch", "pitch_shift"]
-SPECTROGRAM = ["spec_augment", "frame_mask", "multiply", "gaussian_noise", "mix_back", "resized_crop", "time_warp"]
-SPECTROGRAM += ["blur", "time_reversal", "roll"]
+WAVEFORM, SPECTROGRAM = parts("views.waveform"), parts("views.spectrogram")
 CHAIN = ["pitch_shift", "fade", "time_mask", "time_shift", "time_stretch", "noise"]  # all that CLAR's paper tries
 PEERS = ["librosa", "audiomentations"]
 
@@ -111,9 +110,7 @@ def serve(args) -> None:
 
     from kerascola.augment import chain
     from kerascola.augment.augmentation import Sound
-    from kerascola.recipes.schema import parts
 
-    kinds = {**parts("views.waveform"), **parts("views.spectrogram")}
     rng = np.random.default_rng(0)
 
     class Augmented(keras.Model):
@@ -137,7 +134,7 @@ def serve(args) -> None:
         names = CHAIN if name == "views" else [name]
         shape = (FRAMES, BANDS) if name in SPECTROGRAM else (SAMPLES,)
         sound, views = Sound(shape, RATE, 1.0), 2 if name == "views" else 1
-        augmentations = [kinds[n](probability=1.0) for n in names]
+        augmentations = [{**WAVEFORM, **SPECTROGRAM}[n](probability=1.0) for n in names]
         drawn = [
             chain.draw(augmentations, "a", sound, views, lambda i, k=k: np.random.default_rng([k, i]))
             for k in range(args.batch)
@@ -183,8 +180,12 @@ def training_step(batch: int):
     model = Step()
     model.compile(optimizer=keras.optimizers.Adam(1e-3))
     x = np.random.default_rng(0).standard_normal((2 * batch, FRAMES, BANDS, 3)).astype(np.float32)
-    faster(encoder).__enter__()  # for as long as the process lives
-    return lambda: model.train_on_batch(x)
+
+    def step():
+        with faster(encoder):
+            return model.train_on_batch(x)
+
+    return step
 
 
 # ---- in the peers' ----

@@ -17,11 +17,20 @@ from tf2onnx.onnx_opset import math
 
 from kerascola.export.graph import scales_last_axis
 
-# Each pass of tf2onnx's optimiser works on a copy of the graph, weights and all, to go back to if it fails, and writes
-# each weight into its node's message anew, in memory that protobuf does not free: 40 times the model's size in all.
+# Each pass of tf2onnx's optimiser would work on a copy of the graph, weights and all, to go back to if it failed.
 os.environ[ENV_TF2ONNX_CATCH_ERRORS] = "FALSE"
-write = Node.update_proto
-Node.update_proto = lambda node, *storage: None if node.is_const() else write(node, *storage)
+
+
+def update_proto(node: Node, *storage, original=Node.update_proto) -> None:
+    """A weight would be written into its node's message after each pass, in memory that protobuf does not free.
+
+    Nobody reads it there: initialisers are made of the attribute itself.
+    """
+    if not node.is_const():
+        original(node, *storage)
+
+
+Node.update_proto = update_proto
 
 
 @tf_op("Erfc")

@@ -24,9 +24,9 @@ def draw(
     drawn: dict[str, np.ndarray] = {}
     before: Counter[str] = Counter()
     for i, augmentation in enumerate(chain):
-        name = augmentation.name
-        rng = generator(zlib.crc32(f"{place}.{name}.{before[name]}".encode()))
-        before[name] += 1
+        kind = augmentation.name
+        rng = generator(zlib.crc32(f"{place}.{kind}.{before[kind]}".encode()))
+        before[kind] += 1
         each = [augmentation.draw(rng, sound, view) for view in range(views)]
         drawn |= {f"{place}.{i}.{name}": np.stack([one[name] for one in each]) for name in each[0]}
     return drawn

@@ -5,14 +5,10 @@ from keras import layers, ops
 
 
 class Standardise(layers.Layer):
-    """Mean and variance over all values of all batches seen in training, every batch with the same weight.
+    """Mean and variance over all values of all batches seen in training, every batch with the same weight."""
 
-    From `memory` batches on older ones fade. What is standardised does not depend on its batch mates but through that.
-    """
-
-    def __init__(self, memory: int = 1000, **kwargs) -> None:
+    def __init__(self, **kwargs) -> None:
         super().__init__(**{**kwargs, "dtype": "float32"})
-        self.memory = memory
 
     def build(self, shape) -> None:
         names = ("seen", "mean", "square")
@@ -24,7 +20,7 @@ class Standardise(layers.Layer):
         x = ops.cast(x, "float32")
         if training:
             values = ops.stop_gradient(x)
-            self.seen.assign(ops.minimum(self.seen + 1.0, float(self.memory)))
+            self.seen.assign(self.seen + 1.0)
             for running, now in ((self.mean, ops.mean(values)), (self.square, ops.mean(values * values))):
                 running.assign(running + (now - running) / self.seen)
         return (x - self.mean) / self.deviation()
@@ -33,9 +29,6 @@ class Standardise(layers.Layer):
         """1 before anything was seen."""
         spread = ops.sqrt(ops.maximum(self.square - self.mean * self.mean, 1e-12))
         return ops.where(self.seen > 0, spread, 1.0)
-
-    def get_config(self):
-        return {**super().get_config(), "memory": self.memory}
 
 
 def statistics(layer: Standardise) -> tuple[float, float]:

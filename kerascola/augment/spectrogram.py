@@ -7,15 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from kerascola.augment import tensors as ops
-from kerascola.augment.augmentation import (
-    Augmentation,
-    Drawn,
-    Range,
-    Sound,
-    Tensors,
-    column,
-    uniform,
-)
+from kerascola.augment.augmentation import Augmentation, Drawn, Range, Sound, Tensors, column, uniform
 from kerascola.augment.waveform import stretch
 from kerascola.errors import RecipeError
 
@@ -127,12 +119,11 @@ class MixBack(Augmentation):
     name: Literal["mix_back"] = "mix_back"
     share: Range = (0.0, 0.05)
 
-    def limits_for(self, sound: Sound) -> dict[str, Range]:
+    def check_for(self, sound: Sound) -> None:
         if sound.fold is None:
             raise RecipeError(
                 "mix_back mixes powers: expected the front end log_mel, whose features are their logarithms"
             )
-        return {}
 
     def sample(self, rng: np.random.Generator, sound: Sound) -> Drawn:
         return {"partner": rng.integers(2**31 - 1), "share": uniform(rng, self.share), "fold": sound.fold}

@@ -11,7 +11,7 @@ import numpy as np
 
 from kerascola.augment import tensors as ops
 from kerascola.augment.augmentation import Augmentation, Drawn, Range, Sound, Tensors, uniform
-from kerascola.augment.waveform import constant, fast_length, frequencies
+from kerascola.augment.fourier import constant, fast_length, frequencies
 from kerascola.dsp.windows import taper
 
 Window = Literal[256, 512, 1024, 2048, 4096]

@@ -8,12 +8,14 @@ import numpy as np
 
 from kerascola.augment import tensors as ops
 from kerascola.augment.augmentation import Augmentation, Drawn, Range, Sound, Tensors, column, uniform
+from kerascola.augment.fourier import coloured, convolved, filtered
 
 SILENT = 1e-20  # of a power: what is quieter has none; a clip of unit norm is quiet, and squares more so
 HEARD_HZ = 20.0  # below it coloured noise is flat: all its power would lie where nobody hears it
 COLOURS = {"white": 0.0, "pink": 1.0, "brown": 2.0}  # their power falls by so many powers of the frequency
 Curve = Literal["linear", "quadratic", "logarithmic", "exponential", "quarter_sine", "half_sine"]
 CURVES: tuple[Curve, ...] = get_args(Curve)
+TINY_FREQUENCY = 1e-6  # cycles a sample, in the place of zero
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,31 +160,10 @@ class TimeShift(Augmentation):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LowPass(Augmentation):
-    """Without what is above a frequency: -3 dB there, a Butterworth's slope beyond, no delay."""
+class Cut(Augmentation):
+    """A Butterworth's gains about a frequency in a range: -3 dB there, `order` times 6 dB an octave beyond."""
 
     limits: ClassVar = {"order": (1, 32)}
-    name: Literal["low_pass"] = "low_pass"
-    hz: Range = (150.0, 3500.0)
-    order: int = 4  # times 6 dB an octave
-
-    def limits_for(self, sound: Sound) -> dict[str, Range]:
-        return {"hz": heard(sound)}
-
-    def sample(self, rng: np.random.Generator, sound: Sound) -> Drawn:
-        return {"cut": log_uniform(rng, self.hz) / sound.sample_rate}
-
-    def apply(self, x, p: Tensors):
-        cut = column(p["cut"], x)
-        return filtered(x, lambda f: butterworth(f / cut, self.order))
-
-
-@dataclass(frozen=True, kw_only=True)
-class HighPass(Augmentation):
-    """Without what is below a frequency."""
-
-    limits: ClassVar = {"order": (1, 32)}
-    name: Literal["high_pass"] = "high_pass"
     hz: Range = (20.0, 2400.0)
     order: int = 4
 
@@ -192,9 +173,26 @@ class HighPass(Augmentation):
     def sample(self, rng: np.random.Generator, sound: Sound) -> Drawn:
         return {"cut": log_uniform(rng, self.hz) / sound.sample_rate}
 
+
+@dataclass(frozen=True, kw_only=True)
+class LowPass(Cut):
+    """Without what is above a frequency: -3 dB there, `order` times 6 dB an octave beyond, no delay."""
+
+    name: Literal["low_pass"] = "low_pass"
+    hz: Range = (150.0, 3500.0)
+
     def apply(self, x, p: Tensors):
-        cut = column(p["cut"], x)
-        return filtered(x, lambda f: butterworth(cut / ops.maximum(f, TINY_FREQUENCY), self.order))
+        return filtered(x, lambda f: butterworth(f / column(p["cut"], x), self.order))
+
+
+@dataclass(frozen=True, kw_only=True)
+class HighPass(Cut):
+    """Without what is below a frequency: -3 dB there, `order` times 6 dB an octave beyond, no delay."""
+
+    name: Literal["high_pass"] = "high_pass"
+
+    def apply(self, x, p: Tensors):
+        return filtered(x, lambda f: butterworth(column(p["cut"], x) / ops.maximum(f, TINY_FREQUENCY), self.order))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,9 +247,6 @@ class Reverb(Augmentation):
         return x + column(p["wet"], x) * convolved(x, tail * ops.rsqrt(ops.maximum(energy, SILENT)))
 
 
-TINY_FREQUENCY = 1e-6  # cycles a sample, in the place of zero
-
-
 def heard(sound: Sound) -> Range:
     """The frequencies that a sound can have."""
     return 1.0, sound.sample_rate / 2
@@ -275,9 +270,8 @@ def stretch(length: int, start, count):
 
 def progress(time, length):
     """From 0 at the start to 1 at the last sample of a fade over `length` samples, and 1 from there on."""
-    return ops.where(
-        time < ops.cast(length, "float32"), time / ops.maximum(ops.cast(length, "float32") - 1.0, 1.0), 1.0
-    )
+    length = ops.cast(length, "float32")
+    return ops.where(time < length, time / ops.maximum(length - 1.0, 1.0), 1.0)
 
 
 def curve(name: Curve, t):
@@ -298,52 +292,3 @@ def curve(name: Curve, t):
 def butterworth(ratio, order: int):
     """The gain at so many times the cut-off frequency."""
     return ops.rsqrt(1.0 + ops.power(ratio, 2 * order))
-
-
-def fast_length(least: int) -> int:
-    """The first length from `least` without prime factors above 5, of which transforms are fast."""
-    length = max(least, 1)
-    while True:
-        rest = length
-        for factor in (2, 3, 5):
-            while rest % factor == 0:
-                rest //= factor
-        if rest == 1:
-            return length
-        length += 1
-
-
-def filtered(x, response):
-    """x through a filter without delay: `response` gives gains [batch, bins] at [1, bins] cycles a sample."""
-    samples = x.shape[1]
-    length = fast_length(2 * samples)  # room for what rings beyond the ends
-    real, imaginary = ops.rfft(x, fft_length=length)
-    gains = response(frequencies(length))
-    return ops.irfft((real * gains, imaginary * gains), fft_length=length)[:, :samples]
-
-
-def frequencies(length: int):
-    """[1, length // 2 + 1] cycles a sample."""
-    return constant(np.arange(length // 2 + 1)[None] / length)
-
-
-def constant(values: np.ndarray):
-    return ops.convert_to_tensor(values.astype(np.float32))
-
-
-def convolved(x, taps):
-    """x [batch, samples] with each sound's own taps, as long as x."""
-    length = fast_length(2 * x.shape[1])
-    a, b = ops.rfft(x, fft_length=length)
-    c, d = ops.rfft(taps, fft_length=length)
-    return ops.irfft((a * c - b * d, a * d + b * c), fft_length=length)[:, : x.shape[1]]
-
-
-def coloured(noise, slope, corner):
-    """White noise, its power made to fall as frequency ** -slope from `corner` cycles a sample on."""
-    samples = noise.shape[1]
-    length = fast_length(samples)
-    real, imaginary = ops.rfft(noise, fft_length=length)
-    heard = ops.log(ops.maximum(frequencies(length), ops.expand_dims(corner, -1)))
-    gains = ops.exp(-0.5 * ops.expand_dims(slope, -1) * heard)
-    return ops.irfft((real * gains, imaginary * gains), fft_length=length)[:, :samples]

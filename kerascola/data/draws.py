@@ -4,7 +4,7 @@ import numpy as np
 
 
 def generator(seed: int, epoch: int, index: int = 0, stream: int = 0) -> np.random.Generator:
-    """Of the example (epoch, index); each stream is a sequence of its own."""
+    """Of the example (epoch, index); each stream is a sequence of its own, none of them that of `order`."""
     return np.random.Generator(np.random.Philox(key=seed, counter=[0, index, epoch, 2 * stream]))
 
 

@@ -105,14 +105,17 @@ def validate(tree: dict[str, Any], source: str) -> Recipe:
 
 def shown(path: tuple[int | str, ...]) -> list[str]:
     """The path as the recipe has it: pydantic puts the part's name behind a section that has several."""
-    name = section(path)
-    return [str(key) for place, key in enumerate(path) if not (name and place == name.count(".") * 2 + 1)]
+    _, tag = section(path)
+    return [str(key) for place, key in enumerate(path) if place != tag]
 
 
-def section(path: tuple[int | str, ...]) -> str | None:
-    """The section of the path that is one of several parts, or whose list is of such: their name comes behind it."""
-    names = [".".join(map(str, path[:length])) for length in (1, 2)]
-    return next((name for name in names if parts(name)), None)
+def section(path: tuple[int | str, ...]) -> tuple[str, int]:
+    """The section that is one of several parts, or a list of such, and where in the path the part's name stands."""
+    for length in (1, 2):
+        name = ".".join(map(str, path[:length]))
+        if parts(name):
+            return name, 2 * length - 1  # in a list its number comes first
+    return "", -1
 
 
 def explain(error: Any) -> str:
@@ -122,7 +125,7 @@ def explain(error: Any) -> str:
         known = known_keys(path[:-1])
         return f"unknown key{nearest(str(path[-1]), known)} Known: {', '.join(known)}"
     if error["type"] == "union_tag_invalid":
-        place = section(path) or ""
+        place, _ = section(path)
         known, name = list(parts(place)), error["ctx"]["tag"]
         elsewhere = {"views.waveform": "views.spectrogram", "views.spectrogram": "views.waveform"}.get(place, "")
         if name in parts(elsewhere):
@@ -134,8 +137,9 @@ def explain(error: Any) -> str:
 
 def known_keys(path: tuple[int | str, ...]) -> list[str]:
     kind: Any = Recipe
-    if name := section(path):
-        kind = parts(name)[str(path[name.count(".") * 2 + 1])]
+    name, tag = section(path)
+    if name:
+        kind = parts(name)[str(path[tag])]
     else:
         for key in path:
             kind = kind.model_fields[str(key)].annotation

@@ -102,7 +102,7 @@ def test_every_augmentation_runs_in_the_compiled_step_and_leaves_the_gradients_f
     data = batch(samples=recipe.clip_samples)
     data["clips"][0] = 0  # in silence roots and logarithms have no slope
     drawn = [
-        views.draw(clip, generator(0, 0, k), lambda s, k=k: generator(0, 0, k, 1 + s))
+        views.draw(clip, generator(0, 0, k), functools.partial(generator, 0, 0, k))
         for k, clip in enumerate(data["clips"])
     ]
     for _ in range(2):
