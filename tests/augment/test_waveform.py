@@ -103,7 +103,7 @@ def test_fade(sounds, curve):
             y[-1 - n] *= shape(n / max(fall - 1, 1))
         return y
 
-    check(w.Fade(curves=(curve,)), sounds, SOUND, oracle)
+    check(w.Fade(curves=(curve,)), sounds, SOUND, oracle, atol=1e-4)  # gains are read from a table
 
 
 def test_fades_along_different_curves_in_one_batch(sounds):
@@ -234,7 +234,7 @@ def test_what_is_drawn_does_not_depend_on_the_probability():
         (lambda: w.Gain(db=(3, -3)), r"db \[from, to\] with -100 <= from <= to <= 100, received \[3, -3\]"),
         (lambda: w.Gain(db=(0, math.nan)), r"db \[from, to\]"),
         (lambda: w.Gain(probability=1.5), "probability from 0 to 1, received 1.5"),
-        (lambda: w.Fade(longest=1.2), "longest from 0 to 1, received 1.2"),
+        (lambda: w.Fade(longest=1.2), "longest from 0 to 0.5, received 1.2"),
         (lambda: w.Fade(curves=()), "curves of linear, quadratic"),
         (lambda: w.Noise(colours=("blue",)), "colours of white, pink, brown, received 'blue'"),
         (lambda: w.TimeMask(noise=-1), "noise from 0 to 1, received -1"),
