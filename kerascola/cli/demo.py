@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     from kerascola.training.pretrain import build, pretrain, shipped
     from kerascola.training.run import Run
 
-    pretrainer, metadata = build(recipe)
+    pretrainer, metadata = build(recipe, steps_per_epoch=1)
     save_embedder(*shipped(recipe, pretrainer, metadata), folder / "untrained.keras")
     training = Run(folder / "training")
     pretrain(recipe, folder / "sounds" / "training", training)

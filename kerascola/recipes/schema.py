@@ -168,9 +168,93 @@ class Objective(Section):
     temperature: float = Field(0.2, gt=0)  # of `dot`
 
 
-class Optimizer(Section):
-    name: Literal["adam"] = "adam"
+# The optimisers' and schedules' fields mean what kerascola.training.descent and .optimizers say.
+Momentum = Annotated[float, Field(ge=0, lt=1)]
+Weight = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]  # of the learning rate
+
+
+class Descent(Section):
+    name: str
     learning_rate: float = Field(1e-3, gt=0)
+    clip_norm: float | None = Field(None, gt=0)  # of all gradients together
+    ema: float | None = Field(None, gt=0, lt=1)  # what is shipped is the weights' moving average, with this momentum
+
+
+class Adam(Descent):
+    name: Literal["adam"] = "adam"
+    beta_1: Momentum = 0.9
+    beta_2: Momentum = 0.999
+    epsilon: float = Field(1e-7, gt=0)
+    weight_decay: Weight = 0.0  # in the gradient, of all weights
+
+
+class AdamW(Descent):
+    name: Literal["adamw"] = "adamw"
+    beta_1: Momentum = 0.9
+    beta_2: Momentum = 0.999
+    epsilon: float = Field(1e-7, gt=0)
+    weight_decay: Weight = 0.005  # beside the gradient, of matrices and kernels
+
+
+class Sgd(Descent):
+    name: Literal["sgd"] = "sgd"
+    learning_rate: float = Field(0.03, gt=0)
+    momentum: Momentum = 0.9
+    nesterov: bool = False
+    weight_decay: Weight = 0.0  # in the gradient, of all weights
+
+    @model_validator(mode="after")
+    def nesterov_needs_momentum(self) -> "Sgd":
+        if self.nesterov and not self.momentum:
+            raise ValueError("expected a momentum > 0 with `nesterov: true`, received 0")
+        return self
+
+
+class Lars(Descent):
+    name: Literal["lars"] = "lars"
+    learning_rate: float = Field(0.3, gt=0)  # SimCLR's for a batch of 256
+    momentum: Momentum = 0.9
+    weight_decay: Weight = 1e-6  # in the gradient, of matrices and kernels
+    eta: float = Field(0.001, gt=0)
+
+
+Optimizer = Annotated[Adam | AdamW | Sgd | Lars, Field(discriminator="name")]
+
+
+class WarmUp(Section):
+    name: str
+    warmup_epochs: float = Field(0.0, ge=0)
+    warmup_start: Share = 0.0
+
+
+class Constant(WarmUp):
+    name: Literal["constant"] = "constant"
+
+
+class MultiStep(WarmUp):
+    name: Literal["multi_step"] = "multi_step"
+    milestones: tuple[Count, ...] = Field(min_length=1)  # epochs, warm-up included, after which `factor` comes in
+    factor: float = Field(0.1, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def milestones_increase(self) -> "MultiStep":
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise ValueError(f"expected milestones that increase, received {list(self.milestones)}")
+        return self
+
+
+class Decay(WarmUp):
+    name: Literal["decay"] = "decay"
+    factor: float = Field(0.99, gt=0, lt=1)  # with each epoch after the warm-up
+
+
+class Cosine(WarmUp):
+    name: Literal["cosine"] = "cosine"
+    final: Share = 0.0
+
+
+Schedule = Annotated[Constant | MultiStep | Decay | Cosine, Field(discriminator="name")]
 
 
 class Data(Section):
@@ -185,6 +269,9 @@ class Train(Section):
     seed: int = Field(0, ge=0, lt=2**32)
 
 
+DEFAULTS = {"frontend": "log_mel", "encoder": "efficientnet", "optimizer": "adam", "schedule": "constant"}
+
+
 class Recipe(Section):
     name: str
     about: str = ""
@@ -192,7 +279,8 @@ class Recipe(Section):
     encoder: Encoder = EfficientNet()
     views: Views = Views()
     objective: Objective = Objective()
-    optimizer: Optimizer = Optimizer()
+    optimizer: Optimizer = Adam()
+    schedule: Schedule = Constant()
     data: Data = Data()
     train: Train = Train()
 
@@ -203,7 +291,7 @@ class Recipe(Section):
         if not isinstance(tree, dict):
             return tree
         tree = dict(tree)
-        for section, default in (("frontend", "log_mel"), ("encoder", "efficientnet")):
+        for section, default in DEFAULTS.items():
             if isinstance(tree.get(section), dict):
                 tree[section] = {"name": default, **tree[section]}
         front = tree.get("frontend")
@@ -220,6 +308,15 @@ class Recipe(Section):
             raise ValueError(
                 f"expected views.crop_seconds <= data.clip_seconds, received {self.views.crop_seconds:g} > "
                 f"{self.data.clip_seconds:g}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def warm_up_fits(self) -> "Recipe":
+        if self.schedule.warmup_epochs >= self.train.epochs:
+            raise ValueError(
+                f"expected schedule.warmup_epochs < train.epochs, received {self.schedule.warmup_epochs:g} >= "
+                f"{self.train.epochs}"
             )
         return self
 
@@ -280,6 +377,8 @@ class Recipe(Section):
 CHOICES: dict[str, Any] = {
     "frontend": FrontEnd,
     "encoder": Encoder,
+    "optimizer": Optimizer,
+    "schedule": Schedule,
     "views.waveform": OfWaveforms,
     "views.spectrogram": OfSpectrograms,
 }
@@ -288,4 +387,5 @@ CHOICES: dict[str, Any] = {
 def parts(section: str) -> dict[str, Any]:
     """The parts that a section, or each of its list, is one of, by name; nothing for one that is always the same."""
     union = CHOICES.get(section)
-    return {kind().name: kind for kind in get_args(get_args(union)[0])} if union else {}
+    kinds = get_args(get_args(union)[0]) if union else ()
+    return {get_args(kind.__annotations__["name"])[0]: kind for kind in kinds}

@@ -20,11 +20,12 @@ from kerascola.objectives.cola import Cola
 from kerascola.recipes.schema import Recipe
 from kerascola.runtime.metadata import Metadata
 from kerascola.training.callbacks import Checkpoint, ProgressBar
+from kerascola.training.optimizers import optimizer
 from kerascola.training.run import Run
 from kerascola.training.swap import faster
 
 
-def build(recipe: Recipe) -> tuple[Pretrainer, Metadata]:
+def build(recipe: Recipe, steps_per_epoch: int) -> tuple[Pretrainer, Metadata]:
     """The compiled pre-trainer round the recipe's parts, and what the embedder's file will say of itself."""
     keras.utils.set_random_seed(recipe.train.seed)
     spec, options = recipe.frontend, recipe.encoder.model_dump(exclude={"name"})
@@ -45,7 +46,7 @@ def build(recipe: Recipe) -> tuple[Pretrainer, Metadata]:
         standardise=recipe.views.standardise,
         name="pretrainer",
     )
-    pretrainer.compile(optimizer=keras.optimizers.Adam(recipe.optimizer.learning_rate))
+    pretrainer.compile(optimizer(recipe.optimizer, recipe.schedule, steps_per_epoch, recipe.train.epochs))
     metadata = Metadata(
         sample_rate=spec.sample_rate,
         window_samples=recipe.crop_samples,
@@ -79,9 +80,9 @@ def pretrain(recipe: Recipe, data: str | Path, run: Run, resume: bool = False) -
     folder = Folder(data, recipe.frontend.sample_rate, recipe.data.unreadable)
     sizes = (recipe.train.batch_size, recipe.clip_samples)
     batches = Batches(folder, *sizes, recipe.augmented_views(), seed=recipe.train.seed)
-    pretrainer, metadata = build(recipe)
-    run.begin(recipe, len(folder))
     steps = recipe.train.steps_per_epoch or batches.steps_per_pass
+    pretrainer, metadata = build(recipe, steps)
+    run.begin(recipe, len(folder))
     pretrainer(collate([batches.example(*key) for key in batches.keys(0)[:2]]))  # builds every weight
     pretrainer.optimizer.build(pretrainer.trainable_variables)
     run.restore(pretrainer)
@@ -98,4 +99,5 @@ def pretrain(recipe: Recipe, data: str | Path, run: Run, resume: bool = False) -
             verbose=0,
             callbacks=[Checkpoint(run), progress],
         )
+    # `fit` leaves the weights' average in place where the recipe keeps one; the checkpoints go on from the weights.
     return save_embedder(*shipped(recipe, pretrainer, metadata), run.model)

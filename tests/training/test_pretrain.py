@@ -25,6 +25,7 @@ from kerascola.frontends.frontend import clip_level
 from kerascola.models.embedder import load_embedder
 from kerascola.models.pretrainer import Pretrainer
 from kerascola.training.callbacks import ProgressBar
+from kerascola.training.optimizers import averaged
 from kerascola.training.pretrain import build, pretrain, shipped
 from kerascola.training.run import Run
 
@@ -97,7 +98,7 @@ def test_the_model_is_plain_trained_and_knows_how_it_is_used(straight, recipe):
     model = keras.saving.load_model(straight.model, safe_mode=True)
     waveform = soundfile.read(straight.path.parent / "sounds" / "03.wav", dtype="float32")[0][None, :4000]
     embedding = model.predict_on_batch(waveform)
-    pretrainer, expected = build(recipe)
+    pretrainer, expected = build(recipe, STEPS)
     untrained, _ = shipped(recipe, pretrainer, expected)
     assert embedding.shape == (1, expected.dimension)
     assert np.abs(embedding - untrained.predict_on_batch(waveform)).max() > 0.01
@@ -146,7 +147,7 @@ def test_killed_and_resumed_the_losses_are_those_of_a_run_that_was_not(place, st
 def test_the_parts_are_what_the_recipe_says(place):
     changes = ["views.noise=0.03", "objective.similarity=bilinear", "encoder.width=0.5", "train.seed=5"]
     recipe = recipes.load(str(place / "tiny.yaml"), changes)
-    pretrainer, metadata = build(recipe)
+    pretrainer, metadata = build(recipe, STEPS)
     model, same = shipped(recipe, pretrainer, metadata)
     assert same == metadata
     assert (pretrainer.views, pretrainer.objective.similarity) == (recipe.augmented_views(), "bilinear")
@@ -155,6 +156,22 @@ def test_the_parts_are_what_the_recipe_says(place):
     assert pretrainer.features.output_shape[-1] == 32
     assert metadata.dimension == model.output_shape[-1] == pretrainer.encoder.output_shape[-1] == 640
     assert int(keras.ops.convert_to_numpy(pretrainer.noise_seed.state)[0]) == 5
+
+
+def test_the_average_is_shipped_and_the_weights_are_gone_on_with(place, tmp_path):
+    changes = ["optimizer={name: sgd, learning_rate: 0.1, ema: 0.9}", "schedule.name=cosine", "train.steps_per_epoch=6"]
+    recipe, run = recipes.load(str(place / "tiny.yaml"), [*changes, "train.epochs=1"]), Run(tmp_path)
+    trained = keras.saving.load_model(pretrain(recipe, place / "sounds", run))
+    pretrainer, metadata = build(recipe, 6)
+    pretrainer({"clips": np.zeros((2, 8000), np.float32), "starts": np.zeros((2, 2), np.int32)})
+    pretrainer.optimizer.build(pretrainer.trainable_variables)
+    pretrainer.load_weights(run.weights(1))
+    model, _ = shipped(recipe, pretrainer, metadata)
+    waveform = np.random.default_rng(0).normal(size=(1, 4000)).astype(np.float32)
+    found = trained.predict_on_batch(waveform)
+    assert np.abs(found - model.predict_on_batch(waveform)).max() > 1e-3
+    with averaged(pretrainer):
+        np.testing.assert_allclose(found, model.predict_on_batch(waveform), atol=1e-6)
 
 
 def test_an_interrupt_leaves_no_bar_behind(place, recipe, tmp_path, monkeypatch):
@@ -221,7 +238,7 @@ def test_running_statistics_ship_inside_the_front_end(place):
     recipe = recipes.load(
         str(place / "tiny.yaml"), ["views.standardise=true", "frontend.mean=-3", "frontend.deviation=2"]
     )
-    pretrainer, metadata = build(recipe)
+    pretrainer, metadata = build(recipe, STEPS)
     clips = np.random.default_rng(0).normal(size=(4, 8000)).astype(np.float32)
     batch = {"clips": clips, "starts": np.full((4, 2), 100, np.int32)}
     views = recipe.augmented_views()
