@@ -38,7 +38,8 @@ class Clar(Projected):
         rows = flat(self.project(views, training))
         if self.variant == "seed":
             rows = ops.relu(rows)
-        loss, accuracy = contrast(rows, *pairs(count, ops.shape(views)[1]), self.temperature)
+        positive, candidate = pairs(count, ops.shape(views)[1])
+        loss, accuracy = contrast(rows, positive, candidate, self.temperature)
         logits = ops.cast(self.class_head(rows, training=training), "float32")
         mean, class_accuracy = cross_entropy(logits, ops.tile(labels, [count]))
         classes_loss = mean * count if self.variant == "paper" else mean

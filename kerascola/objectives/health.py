@@ -15,7 +15,8 @@ def uniformity(x, t: float = 2.0):
     """log mean exp(-t ||x_i - x_j||^2) of directions over pairs i < j; 0 when collapsed, near -2 t when spread."""
     x = directions(x)
     n = ops.shape(x)[0]
-    squares = 2.0 - 2.0 * ops.matmul(x, ops.transpose(x))
+    lengths = ops.sum(x * x, axis=-1, keepdims=True)  # all 1, but for rows of zeros
+    squares = lengths + ops.transpose(lengths) - 2.0 * ops.matmul(x, ops.transpose(x))
     powers = ops.where(alike(ops.arange(n)), -1e9, -t * squares)
     return ops.logsumexp(powers) - ops.log(ops.cast(n * (n - 1), "float32"))
 

@@ -24,8 +24,8 @@ class NtXent(Projected):
         self.temperature, self.within = temperature, within
 
     def call(self, views, labels=None, training: bool = False):
-        masks = pairs(views.shape[0], ops.shape(views)[1], self.within)
-        loss, accuracy = contrast(flat(self.project(views, training)), *masks, self.temperature)
+        positive, candidate = pairs(views.shape[0], ops.shape(views)[1], self.within)
+        loss, accuracy = contrast(flat(self.project(views, training)), positive, candidate, self.temperature)
         return {"loss": loss, "accuracy": accuracy}
 
     def get_config(self):

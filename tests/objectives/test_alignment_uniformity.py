@@ -2,13 +2,12 @@ import numpy as np
 import objective_contract
 import objective_references
 import pytest
-from objective_contract import check_numbers, embeddings, randomised, rows
+from objective_contract import SIZES, check_numbers, embeddings, randomised, rows, run
 
 from kerascola.objectives.alignment_uniformity import AlignmentUniformity
 
 
-@pytest.mark.parametrize("count", [2, 3])
-@pytest.mark.parametrize("n", [2, 3, 8, 17])
+@pytest.mark.parametrize(("count", "n"), SIZES)
 def test_it_is_the_reference(count, n):
     objective = randomised(AlignmentUniformity(6, alpha=1.5, t=3.0, weight=0.7))
     views = embeddings(count, n)
@@ -18,7 +17,7 @@ def test_it_is_the_reference(count, n):
     align = float(np.mean([objective_references.alignment(z[i], z[j], 1.5) for i, j in both]))
     uniform = float(np.mean([objective_references.uniformity(view, 3.0) for view in z]))
     check_numbers(
-        objective(views),
+        run(objective, views),
         loss=align + 0.7 * uniform,
         accuracy=float(np.mean([objective_references.retrieved(z[i], z[j]) for i, j in both])),
         alignment=align,

@@ -3,7 +3,7 @@ import numpy as np
 import objective_contract
 import objective_references
 import pytest
-from objective_contract import check_numbers, embeddings, randomised, rows
+from objective_contract import SIZES, check_numbers, embeddings, randomised, rows, run
 
 from kerascola.objectives.byol import Byol
 
@@ -13,17 +13,13 @@ def through(head, views: np.ndarray, training: bool) -> np.ndarray:
     return z.reshape(*views.shape[:2], -1)
 
 
-@pytest.mark.parametrize("count", [2, 3])
-@pytest.mark.parametrize("training", [False, True])
-def test_it_is_the_reference(count, training):
+@pytest.mark.parametrize(("count", "n", "training"), [(*size, True) for size in SIZES] + [(2, 8, False)])
+def test_it_is_the_reference(count, n, training):
     objective = randomised(Byol((7,), 6))
-    for n in (2, 3, 8, 17):
-        views, targets = embeddings(count, n, 1), embeddings(count, n, 2)
-        predictions = through(objective.predictor, through(objective.head, views, training), training)
-        loss, accuracy = objective_references.byol(predictions, through(objective.target_head, targets, training))
-        weights = objective.get_weights()
-        check_numbers(objective(views, training=training, targets=targets), loss=loss, accuracy=accuracy)
-        objective.set_weights(weights)  # moving statistics moved
+    views, targets = embeddings(count, n, 1), embeddings(count, n, 2)
+    predictions = through(objective.predictor, through(objective.head, views, training), training)
+    loss, accuracy = objective_references.byol(predictions, through(objective.target_head, targets, training))
+    check_numbers(run(objective, views, training=training, targets=targets), loss=loss, accuracy=accuracy)
 
 
 def test_the_target_begins_as_the_online_head_and_is_not_trained():

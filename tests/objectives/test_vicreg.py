@@ -2,13 +2,12 @@ import numpy as np
 import objective_contract
 import objective_references
 import pytest
-from objective_contract import check_numbers, embeddings, randomised, rows
+from objective_contract import SIZES, check_numbers, embeddings, randomised, rows, run
 
 from kerascola.objectives.vicreg import Vicreg
 
 
-@pytest.mark.parametrize("count", [2, 3])
-@pytest.mark.parametrize("n", [2, 3, 8, 17])
+@pytest.mark.parametrize(("count", "n"), SIZES)
 def test_it_is_the_reference(count, n):
     objective = randomised(Vicreg((7,), 6, invariance=3.0, variance=2.0, covariance=0.5))
     views = embeddings(count, n)
@@ -17,7 +16,7 @@ def test_it_is_the_reference(count, n):
     invariance, variance, covariance = objective_references.vicreg(z)
     both = [(i, j) for i in range(count) for j in range(i + 1, count)]
     check_numbers(
-        objective(views, training=True),
+        run(objective, views, training=True),
         loss=3.0 * invariance + 2.0 * variance + 0.5 * covariance,
         accuracy=float(np.mean([objective_references.retrieved(z[i], z[j]) for i, j in both])),
         invariance=invariance,
@@ -36,11 +35,11 @@ def identity() -> Vicreg:
 def test_closed_forms():
     wide = np.array([[3, 3], [3, -3], [-3, 3], [-3, -3]], np.float32)  # large and uncorrelated
     perfect = {"loss": 0.0, "accuracy": 1.0, "invariance": 0.0, "variance": 0.0, "covariance": 0.0}
-    check_numbers(identity()(np.stack([wide, wide])), **perfect)
+    check_numbers(run(identity(), np.stack([wide, wide])), **perfect)
     same = np.ones((2, 4, 2), np.float32)
-    check_numbers(identity()(same), loss=25 * 0.99, variance=0.99, covariance=0.0)
+    check_numbers(run(identity(), same), loss=25 * 0.99, variance=0.99, covariance=0.0)
     line = np.array([[1, 1], [-1, -1]], np.float32)  # of variance 2 and covariance 2
-    check_numbers(identity()(np.stack([line, line + 1])), invariance=1.0, variance=0.0, covariance=4.0, loss=29.0)
+    check_numbers(run(identity(), np.stack([line, line + 1])), invariance=1.0, variance=0.0, covariance=4.0, loss=29.0)
 
 
 def test_it_keeps_the_contract():
