@@ -193,8 +193,8 @@ def training_step(batch: int):
             self.encoder, self.objective = encoder, Cola("dot")
 
         def call(self, x, training=False):
-            anchors, positives = ops.split(self.encoder(x, training=training), 2, axis=0)
-            return self.objective(anchors, positives)
+            embeddings = self.encoder(x, training=training)
+            return self.objective(ops.reshape(embeddings, (2, -1, embeddings.shape[-1])), training=training)
 
         def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
             return y_pred["loss"]

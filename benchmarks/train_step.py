@@ -190,7 +190,8 @@ def keras_step(spectrograms, args, stack: ExitStack):
             self.encoder, self.objective = efficientnet(BANDS, **ENCODERS[args.encoder]), Cola("bilinear", PROJECTION)
 
         def call(self, x, training=False):
-            return self.objective(*ops.split(self.encoder(x, training=training), 2, axis=0))
+            embeddings = self.encoder(x, training=training)
+            return self.objective(ops.reshape(embeddings, (2, -1, embeddings.shape[-1])), training=training)
 
         def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
             return y_pred["loss"]

@@ -1,4 +1,4 @@
-"""The model that `fit` trains: sound in, two views, one pass through the encoder, a loss out."""
+"""The model that `fit` trains: sound in, its views, one pass through the encoder, a loss out."""
 
 from collections.abc import Callable
 
@@ -7,14 +7,15 @@ from keras import ops
 
 from kerascola.augment.running import Standardise
 from kerascola.augment.views import Views
+from kerascola.objectives.objective import Objective
 
 
 class Pretrainer(keras.Model):
-    """Takes {"clips": [n, samples] float, ...} with what `views` drew for each clip.
+    """Takes {"clips": [n, samples] float, ...} with what `views` drew for each clip, and "labels" for some objectives.
 
     `level` brings whole clips to their level, `views` makes crops of them and augments them, `features` makes of those
-    what `encoder` takes; `objective(anchors, positives)` gives a dict of scalars with a "loss". Anchors and positives
-    go through the encoder together, so that batch statistics are shared. Without training nothing is augmented.
+    what `encoder` takes; `objective` makes of all views' embeddings a dict of scalars with a "loss". The views go
+    through the encoder together, so that batch statistics are shared. Without training nothing is augmented.
     `standardise` brings what the encoder gets to mean 0 and deviation 1, by what was seen so far.
     """
 
@@ -22,7 +23,7 @@ class Pretrainer(keras.Model):
         self,
         features: keras.Model,
         encoder: keras.Model,
-        objective: keras.layers.Layer,
+        objective: Objective,
         views: Views,
         seed: int = 0,
         *,
@@ -41,7 +42,7 @@ class Pretrainer(keras.Model):
         return keras.random.normal(shape, dtype="float32", seed=self.noise_seed)
 
     def waveforms(self, batch, training: bool):
-        """[2 n, crop_samples]: the anchors, then the positives."""
+        """[count * n, crop_samples]: the first views of all clips, then the second."""
         clips = self.level(ops.cast(batch["clips"], "float32"))
         if training:
             return self.views.waveforms(clips, batch, self.normal)
@@ -54,8 +55,8 @@ class Pretrainer(keras.Model):
         if self.standardise is not None:
             spectrograms = self.standardise(spectrograms, training=training)
         embeddings = self.encoder(spectrograms, training=training)
-        anchors, positives = ops.split(embeddings, 2, axis=0)
-        return self.objective(anchors, positives)
+        views = ops.reshape(embeddings, (self.views.count, -1, embeddings.shape[-1]))
+        return self.objective(views, batch.get("labels"), training=training)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         return y_pred["loss"] + sum(self.losses)

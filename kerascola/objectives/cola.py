@@ -3,13 +3,18 @@
 import keras
 from keras import layers, ops
 
+from kerascola.objectives.contrast import unit
+from kerascola.objectives.objective import Objective
 
-class Cola(layers.Layer):
-    """Anchors [n, d] and positives [n, d] -> loss and accuracy of picking the right one among n.
+
+class Cola(Objective):
+    """Two views, anchors and positives -> loss and accuracy of picking the right positive among n.
 
     `bilinear` compares tanh(LayerNorm(projections)) through a learnt matrix; `dot` compares directions, at a
     temperature.
     """
+
+    most_views = 2
 
     def __init__(self, similarity: str = "bilinear", dimension: int = 512, temperature: float = 0.2, **kwargs) -> None:
         super().__init__(**kwargs)
@@ -19,8 +24,8 @@ class Cola(layers.Layer):
         self.projection = layers.Dense(dimension, name="projection")
         self.normalisation = layers.LayerNormalization(name="normalisation")
 
-    def build(self, anchors_shape, positives_shape) -> None:
-        self.projection.build(anchors_shape)
+    def build(self, views_shape) -> None:
+        self.projection.build(views_shape[1:])
         if self.similarity == "bilinear":
             self.normalisation.build((None, self.dimension))
             self.weight = self.add_weight(
@@ -40,10 +45,10 @@ class Cola(layers.Layer):
         projected = self.projection(embeddings)
         if self.similarity == "bilinear":
             return ops.cast(ops.tanh(self.normalisation(projected)), "float32")
-        return ops.normalize(ops.cast(projected, "float32"), axis=-1)
+        return unit(ops.cast(projected, "float32"))
 
-    def call(self, anchors, positives):
-        logits = self.similarities(anchors, positives)
+    def call(self, views, labels=None, training: bool = False):
+        logits = self.similarities(views[0], views[1])
         right = ops.arange(ops.shape(logits)[0])
         loss = ops.mean(keras.losses.sparse_categorical_crossentropy(right, logits, from_logits=True))
         hits = ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), ops.cast(right, "int32"))
