@@ -30,14 +30,14 @@ class Batches:
         self.clip_samples, self.views = clip_samples, views
         self.steps_per_pass = len(folder) // batch_size  # the remainder of a pass is left out
 
-    def from_step(self, step: int, threads: int = 2) -> Iterator[tuple[Batch]]:
-        """Endless, in the form `fit` takes, the next batches read in the background."""
+    def from_step(self, step: int, threads: int = 2) -> Iterator[Batch]:
+        """Endless, the next batches read in the background."""
         with ThreadPoolExecutor(threads) as pool:
             ahead: deque[list[Future]] = deque()
             while True:
                 while len(ahead) <= AHEAD:
                     ahead.append([pool.submit(self.example, *key) for key in self.keys(step + len(ahead))])
-                yield (collate([future.result() for future in ahead.popleft()]),)
+                yield collate([future.result() for future in ahead.popleft()])
                 step += 1
 
     def keys(self, step: int) -> list[tuple[int, int]]:

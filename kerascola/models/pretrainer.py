@@ -1,4 +1,4 @@
-"""The model that `fit` trains: sound in, its views, one pass through the encoder, a loss out."""
+"""The model that is trained: sound in, its views, one pass through the encoder, a loss out."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,8 @@ class Pretrainer(keras.Model):
     `level` brings whole clips to their level, `views` makes crops of them and augments them, `features` makes of those
     what `encoder` takes; `objective` makes of all views' embeddings a dict of scalars with a "loss". The views go
     through the encoder together, so that batch statistics are shared. Without training nothing is augmented.
-    `standardise` brings what the encoder gets to mean 0 and deviation 1, by what was seen so far.
+    `standardise` brings what the encoder gets to mean 0 and deviation 1, by what was seen so far. Where the objective
+    needs a target, a second encoder follows the first by `objective.momentum`.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class Pretrainer(keras.Model):
         self.views, self.level = views, level
         self.standardise = Standardise(name="standardise") if standardise else None
         self.noise_seed = keras.random.SeedGenerator(seed)
-        self.accuracy = keras.metrics.Mean(name="accuracy")
+        self.target = follower(encoder) if objective.needs_target else None
 
     def normal(self, shape):
         return keras.random.normal(shape, dtype="float32", seed=self.noise_seed)
@@ -48,19 +49,49 @@ class Pretrainer(keras.Model):
             return self.views.waveforms(clips, batch, self.normal)
         return self.views.crops(clips, batch["starts"])
 
-    def call(self, batch, training: bool = False):
-        spectrograms = self.features(self.waveforms(batch, training))
+    def spectrograms(self, batch, training: bool):
+        """What the encoder gets of the waveforms."""
+        made = self.features(self.waveforms(batch, training))
         if training:
-            spectrograms = self.views.spectrograms(spectrograms, batch, self.normal)
-        if self.standardise is not None:
-            spectrograms = self.standardise(spectrograms, training=training)
-        embeddings = self.encoder(spectrograms, training=training)
-        views = ops.reshape(embeddings, (self.views.count, -1, embeddings.shape[-1]))
-        return self.objective(views, batch.get("labels"), training=training)
+            made = self.views.spectrograms(made, batch, self.normal)
+        return made if self.standardise is None else self.standardise(made, training=training)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        return y_pred["loss"] + sum(self.losses)
+    def embed(self, batch, training: bool = False):
+        """[count, n, d]"""
+        return self.by_view(self.encoder(self.spectrograms(batch, training), training=training))
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        self.accuracy.update_state(y_pred["accuracy"])
-        return self.get_metrics_result()
+    def by_view(self, embeddings):
+        return ops.reshape(embeddings, (self.views.count, -1, embeddings.shape[-1]))
+
+    def judge(self, views, batch, training: bool = False, **targets):
+        """The objective's scalars."""
+        return self.objective(views, batch.get("labels"), training=training, **targets)
+
+    def call(self, batch, training: bool = False):
+        """The objective's scalars, and the embeddings as "views"."""
+        spectrograms = self.spectrograms(batch, training)
+        views = self.by_view(self.encoder(spectrograms, training=training))
+        if self.target is None:
+            return {**self.judge(views, batch, training), "views": views}
+        if training:
+            self.follow()
+        targets = ops.stop_gradient(self.by_view(self.target(spectrograms, training=training)))
+        return {**self.judge(views, batch, training, targets=targets), "views": views}
+
+    def follow(self) -> None:
+        """The target, which began as the encoder is, comes a little nearer to what that has become."""
+        pairs = [
+            (new, old) for new, old in zip(self.encoder.weights, self.target.weights, strict=True) if new.trainable
+        ]
+        momentum = self.objective.momentum
+        for online, target in [*pairs, *self.objective.momentum_pairs()]:
+            target.assign(momentum * target + (1.0 - momentum) * online)
+
+
+def follower(encoder: keras.Model) -> keras.Model:
+    """A copy that is never trained. Its batch norm goes by the batch, as in a layer that is."""
+    copy = keras.models.clone_model(encoder)
+    copy.set_weights(encoder.get_weights())
+    for weight in copy.weights:
+        weight.trainable = False
+    return copy

@@ -264,9 +264,20 @@ class Data(Section):
 
 class Train(Section):
     batch_size: int = Field(64, ge=2)
+    cached_batch: int | None = Field(None, ge=2)  # clips whose loss is taken together, batch_size of them at a time
     epochs: int = Field(100, ge=1)
     steps_per_epoch: int | None = Field(None, ge=1)  # None: once through the data
     seed: int = Field(0, ge=0, lt=2**32)
+    checkpoint_minutes: float = Field(10.0, ge=0)  # between checkpoints within an epoch; there is one after each
+    deterministic: bool = False  # the same bits every time, where the backend is slower for it
+
+    @model_validator(mode="after")
+    def chunks_fit(self) -> "Train":
+        if self.cached_batch and self.cached_batch % self.batch_size:
+            raise ValueError(
+                f"expected cached_batch to be a multiple of batch_size {self.batch_size}, received {self.cached_batch}"
+            )
+        return self
 
 
 DEFAULTS = {"frontend": "log_mel", "encoder": "efficientnet", "optimizer": "adam", "schedule": "constant"}

@@ -2,9 +2,12 @@
 
 import dataclasses
 import functools
+import math
+import time
 from pathlib import Path
 
 import keras
+import numpy as np
 
 import kerascola
 from kerascola.augment.running import statistics
@@ -12,17 +15,20 @@ from kerascola.data.folder import Folder
 from kerascola.data.pipeline import Batches, collate
 from kerascola.dsp.log_mel import LogMel
 from kerascola.encoders import build as encoders
-from kerascola.errors import RecipeError
+from kerascola.errors import RecipeError, TrainingError
 from kerascola.frontends.frontend import clip_level, features, frontend
 from kerascola.models.embedder import embedder, save_embedder
 from kerascola.models.pretrainer import Pretrainer
 from kerascola.objectives.cola import Cola
-from kerascola.recipes.schema import Recipe
+from kerascola.recipes.schema import Recipe, Train
 from kerascola.runtime.metadata import Metadata
-from kerascola.training.callbacks import Checkpoint, ProgressBar
-from kerascola.training.optimizers import optimizer
+from kerascola.training.determinism import deterministic
+from kerascola.training.optimizers import averaged, optimizer
+from kerascola.training.progress import Bar, describe
 from kerascola.training.run import Run
+from kerascola.training.step import Step
 from kerascola.training.swap import faster
+from kerascola.training.watch import EVERY, Watch
 
 
 def build(recipe: Recipe, steps_per_epoch: int) -> tuple[Pretrainer, Metadata]:
@@ -77,8 +83,10 @@ def shipped(recipe: Recipe, pretrainer: Pretrainer, metadata: Metadata) -> tuple
 def pretrain(recipe: Recipe, data: str | Path, run: Run, resume: bool = False) -> Path:
     """Returns the path of the trained embedder. Killed and started again with `resume`, the losses are the same."""
     run.open(recipe, resume)
+    if recipe.train.deterministic:
+        deterministic()
     folder = Folder(data, recipe.frontend.sample_rate, recipe.data.unreadable)
-    sizes = (recipe.train.batch_size, recipe.clip_samples)
+    sizes = (recipe.train.cached_batch or recipe.train.batch_size, recipe.clip_samples)
     batches = Batches(folder, *sizes, recipe.augmented_views(), seed=recipe.train.seed)
     steps = recipe.train.steps_per_epoch or batches.steps_per_pass
     pretrainer, metadata = build(recipe, steps)
@@ -86,18 +94,52 @@ def pretrain(recipe: Recipe, data: str | Path, run: Run, resume: bool = False) -
     pretrainer(collate([batches.example(*key) for key in batches.keys(0)[:2]]))  # builds every weight
     pretrainer.optimizer.build(pretrainer.trainable_variables)
     run.restore(pretrainer)
+    with faster(pretrainer.encoder):
+        train(recipe.train, pretrainer, batches, steps, run)
+    with averaged(pretrainer):
+        return save_embedder(*shipped(recipe, pretrainer, metadata), run.model)
 
-    progress = ProgressBar(recipe.train.epochs, steps, run.epoch)
-    # The bar is closed also where it is interrupted: one that is not keeps the terminal's cursor.
-    with progress.bar, faster(pretrainer.encoder):
-        pretrainer.fit(
-            batches.from_step(run.epoch * steps),
-            epochs=recipe.train.epochs,
-            initial_epoch=run.epoch,
-            steps_per_epoch=steps,
-            shuffle=False,
-            verbose=0,
-            callbacks=[Checkpoint(run), progress],
-        )
-    # `fit` leaves the weights' average in place where the recipe keeps one; the checkpoints go on from the weights.
-    return save_embedder(*shipped(recipe, pretrainer, metadata), run.model)
+
+def train(section: Train, pretrainer: Pretrainer, batches: Batches, steps: int, run: Run) -> None:
+    """From where `run` is to the last epoch, with checkpoints on the way."""
+    step = Step(pretrainer, section.batch_size if section.cached_batch else None)
+    stream = batches.from_step(run.step)
+    saved = time.monotonic()
+    with Bar(section.epochs, steps, batches.batch_size, run.step) as bar:
+        watch = Watch(bar.say)
+        for epoch in range(run.step // steps, section.epochs):
+            begun = list(run.begun)
+            while len(begun) < steps:
+                asked = time.monotonic()
+                batch = next(stream)
+                waited = time.monotonic() - asked
+                logs = step(batch)
+                views = logs.pop("views")
+                begun.append(logs)
+                bar.step(epoch + 1, logs, waited)
+                if len(begun) % EVERY == 0:
+                    watch(views, epoch * steps + len(begun))
+                if len(begun) < steps and time.monotonic() - saved > 60 * section.checkpoint_minutes:
+                    begun = numbers(begun, run, epoch)
+                    step.sync()
+                    run.save(pretrainer, epoch * steps + len(begun), run.history, begun)
+                    saved = time.monotonic()
+            begun = numbers(begun, run, epoch)
+            means = {name: float(np.mean([row[name] for row in begun])) for name in begun[0]}
+            row = {"epoch": epoch + 1, **means, **watch(views, (epoch + 1) * steps)}
+            step.sync()
+            run.save(pretrainer, (epoch + 1) * steps, [*run.history, row], [])
+            saved = time.monotonic()
+            bar.epoch(epoch + 1, row)
+
+
+def numbers(logs: list[dict], run: Run, epoch: int) -> list[dict[str, float]]:
+    """Waits for what is still being computed."""
+    rows = [{name: float(value) for name, value in row.items()} for row in logs]
+    for row in rows:
+        if not all(map(math.isfinite, row.values())):
+            raise TrainingError(
+                f"expected a finite loss, received {describe(row)} in epoch {epoch + 1}. What {run.path} has of the "
+                "steps before is kept; try a smaller rate: --set optimizer.learning_rate=..."
+            )
+    return rows

@@ -1,30 +1,40 @@
 """A run directory: the recipe, the history, and a checkpoint that is always whole.
 
 recipe.yaml                     what is being run, resolved
-history.csv                     a row per epoch
-state.json                      the epochs done, how many clips they drew on, where the generators of noise stand
-weights-EPOCH.weights.h5        the pre-trainer and its optimiser
-model.keras                     the embedder, when training is done
+environment.json                on what: versions, backend, devices; a line for every time it was started
+metrics.csv                     a row per epoch
+state.json                      the steps done, what they gave, how many clips they drew on, the generators' states
+weights-STEP.weights.h5         the pre-trainer and its optimiser
+model.keras, report.png         the embedder and the curves, when training is done
 """
 
 import csv
+import io
 import json
 import os
+import platform
+import sys
+import time
 import warnings
 from pathlib import Path
 
 import keras
 
+import kerascola
 from kerascola.errors import RecipeError
 from kerascola.recipes import Recipe
+
+Row = dict[str, float]
 
 
 class Run:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.model = self.path / "model.keras"
+        self.model, self.report = self.path / "model.keras", self.path / "report.png"
         self.state = self.path / "state.json"
-        self.history: list[dict[str, float]] = []
+        self.step = 0  # steps done
+        self.history: list[Row] = []  # of epochs that are done
+        self.begun: list[Row] = []  # of the steps done of the one that is not
         self.clips: int | None = None
         self.generators: list[list[int]] = []
 
@@ -42,7 +52,8 @@ class Run:
             )
         if self.state.exists():
             state = json.loads(self.state.read_text())
-            self.history, self.clips, self.generators = state["history"], state["clips"], state["generators"]
+            self.step, self.history, self.begun = state["step"], state["history"], state["begun"]
+            self.clips, self.generators = state["clips"], state["generators"]
 
     def begin(self, recipe: Recipe, clips: int) -> None:
         """From a folder of `clips` recordings; which ones a step holds depends on how many there are."""
@@ -55,41 +66,57 @@ class Run:
         self.clips = clips
         self.path.mkdir(parents=True, exist_ok=True)
         self.replace(self.path / "recipe.yaml", recipe.to_yaml())
+        with (self.path / "environment.json").open("a") as file:
+            file.write(json.dumps(environment()) + "\n")
 
-    @property
-    def epoch(self) -> int:
-        """Epochs done."""
-        return len(self.history)
-
-    def weights(self, epoch: int) -> Path:
-        return self.path / f"weights-{epoch:05d}.weights.h5"
+    def weights(self, step: int) -> Path:
+        return self.path / f"weights-{step:08d}.weights.h5"
 
     def restore(self, model: keras.Model) -> None:
         """Needs a built model and optimiser."""
-        if self.epoch:
-            model.load_weights(self.weights(self.epoch))
+        if self.step:
+            model.load_weights(self.weights(self.step))
             for generator, state in zip(generators(model), self.generators, strict=True):
                 generator.assign(state)
 
-    def save(self, model: keras.Model, logs: dict[str, float]) -> None:
-        """After an epoch. All else is complete before `state.json` counts it, so a kill loses no epoch."""
-        history = [*self.history, {"epoch": self.epoch + 1, **logs}]
-        model.save_weights(self.weights(len(history)), overwrite=True)
-        with (self.path / "history.csv").open("w", newline="") as file:
-            table = csv.DictWriter(file, fieldnames=list(history[0]))
-            table.writeheader()
-            table.writerows(history)
+    def save(self, model: keras.Model, step: int, history: list[Row], begun: list[Row]) -> None:
+        """After so many steps. All else is complete before `state.json` counts them, so a kill loses no checkpoint."""
+        model.save_weights(self.weights(step), overwrite=True)
+        if history:
+            self.replace(self.path / "metrics.csv", table(history))
         states = [keras.ops.convert_to_numpy(generator).tolist() for generator in generators(model)]
-        self.replace(self.state, json.dumps({"clips": self.clips, "generators": states, "history": history}))
-        self.history = history
+        state = {"step": step, "clips": self.clips, "generators": states, "history": history, "begun": begun}
+        self.replace(self.state, json.dumps(state))
+        self.step, self.history, self.begun = step, history, begun
         for old in self.path.glob("weights-*.weights.h5"):
-            if old != self.weights(self.epoch):
+            if old != self.weights(step):
                 old.unlink()
 
     def replace(self, path: Path, text: str) -> None:
         partial = path.with_name(f".partial-{path.name}")
         partial.write_text(text)
         os.replace(partial, path)
+
+
+def table(rows: list[Row]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def environment() -> dict[str, str | int | None]:
+    return {
+        "started": time.strftime("%Y-%m-%d %H:%M:%S %z"),
+        "command": " ".join(sys.argv),
+        "kerascola": kerascola.__version__,
+        "keras": keras.__version__,
+        "backend": keras.backend.backend(),
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+    }
 
 
 def generators(model: keras.Model) -> list[keras.Variable]:

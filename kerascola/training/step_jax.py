@@ -1,88 +1,110 @@
-"""Steps that XLA compiles to faster code for a CPU than Keras's layers ask of it.
-
-Its depthwise convolution and that one's gradients are many times slower than the same sums written as shifted
-products, and its 1 x 1 convolution twice as slow as a matrix product.
-"""
-
-from functools import partial
+"""A training step on JAX, whose state is here while it trains: the model's variables have it after `sync`."""
 
 import jax
-from jax import lax
+import keras
 from jax import numpy as jnp
 
-from kerascola.training import step_gram
 
-LEAST_KERNEL = 1
-POINTWISE_AS_PRODUCT = True
+class Core:
+    def __init__(self, model) -> None:
+        self.model = model
+        self.held: tuple[list, list, list] | None = None
+        self.run_step = jax.jit(self.plain, donate_argnums=(0, 2))
+        self.run_embed = jax.jit(self.embedded)
+        self.run_judge = jax.jit(self.judged)
+        self.run_pull = jax.jit(self.pulled)
+        self.run_apply = jax.jit(self.applied, donate_argnums=(0, 1))
 
+    def groups(self):
+        """What is trained, what else moves, and the optimiser's."""
+        model = self.model
+        return model.trainable_variables, model.non_trainable_variables, model.optimizer.variables
 
-def on_cpu() -> bool:
-    return jax.default_backend() == "cpu"
+    def values(self) -> tuple[list, list, list]:
+        if self.held is None:
+            self.held = tuple([variable.value for variable in group] for group in self.groups())
+        return self.held
 
+    def sync(self) -> None:
+        """The next step begins with what the variables hold then, and takes it from them."""
+        if self.held is not None:
+            for group, values in zip(self.groups(), self.held, strict=True):
+                for variable, value in zip(group, values, strict=True):
+                    variable.assign(value)
+        self.held = None
 
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def depthwise(x, kernel, strides, pads):
-    """x [n, h, w, c] * kernel [kh, kw, c]; `pads` are (before, after) of height and of width."""
-    padded, out = pad(x, pads), out_size(x, kernel, strides, pads)
-    return sum(shifted(padded, tap, out, strides) * kernel[tap] for tap in all_taps(kernel))
+    def state(self):
+        return self.values()[1]
 
+    def set_state(self, state) -> None:
+        trained, _, descent = self.values()
+        self.held = trained, state, descent
 
-def forward(x, kernel, strides, pads):
-    return depthwise(x, kernel, strides, pads), (x, kernel)
+    def step(self, batch):
+        logs, *self.held = self.run_step(*self.values(), batch)
+        return logs
 
+    def embed(self, batch):
+        trained, state, _ = self.values()
+        views, state = self.run_embed(trained, state, batch)
+        self.set_state(state)
+        return views
 
-def backward(strides, pads, saved, gradient):
-    x, kernel = saved
-    to_x = image_gradient(x, kernel, strides, pads, gradient)
-    size, out = x.shape[1:3], gradient.shape[1:3]
-    if step_gram.worthwhile(size, out, kernel.shape[:2]):
-        taps = step_gram.taps(size, out, kernel.shape[:2], strides, (pads[0][0], pads[1][0]))
-        seen, asked = (t.reshape(len(x), -1, t.shape[-1]) for t in (x, gradient))
-        gram = jnp.einsum("npc,nqc->cpq", seen, asked).reshape(x.shape[-1], -1)
-        return to_x, (gram @ taps.astype(gram.dtype)).T.reshape(kernel.shape)
+    def judge(self, views, labels):
+        logs, state, slopes, gradients = self.run_judge(*self.values(), views, labels)
+        self.set_state(state)
+        return logs, slopes, gradients
 
-    def one_sample(sums, sample):  # one at a time stays in the cache
-        padded, asked = (t[None] for t in sample)
-        products = (shifted(padded, tap, out, strides) * asked for tap in all_taps(kernel))
-        return tuple(s + p.sum((0, 1, 2)) for s, p in zip(sums, products, strict=True)), None
+    def pull(self, batch, slope):
+        trained, state, _ = self.values()
+        return self.run_pull(trained, state, batch, slope)
 
-    zeros = tuple(jnp.zeros(kernel.shape[-1], x.dtype) for _ in all_taps(kernel))
-    sums = lax.scan(one_sample, zeros, (pad(x, pads), gradient))[0]
-    return to_x, jnp.stack(sums).reshape(kernel.shape)
+    def apply(self, gradients) -> None:
+        trained, state, descent = self.values()
+        trained, descent = self.run_apply(trained, descent, gradients)
+        self.held = trained, state, descent
 
+    # ---- what is compiled: functions of all that they use ----
 
-depthwise.defvjp(forward, backward)
+    def plain(self, trained, state, descent, batch):
+        def loss(trained):
+            logs, after = self.inside(trained, state, lambda: self.model(batch, training=True))
+            return self.scaled(logs["loss"], descent), (logs, after)
 
+        gradients, (logs, state) = jax.grad(loss, has_aux=True)(trained)
+        trained, descent = self.applied(trained, descent, gradients)
+        return logs, trained, state, descent
 
-def image_gradient(x, kernel, strides, pads, gradient):
-    """XLA fuses the transposed sum of a few taps; beyond, it is faster as a sum over the flipped kernel."""
-    if kernel.shape[0] * kernel.shape[1] <= 9:
-        return jax.linear_transpose(lambda x: depthwise.fun(x, kernel, strides, pads), x)(gradient)[0]
-    around = [(0, 0, 0)]
-    for m, n, k, s, (before, _) in zip(
-        x.shape[1:3], gradient.shape[1:3], kernel.shape, strides, pads, strict=False
-    ):  # the stride's gaps between, and as much round it that each input pixel sees k of them
-        low = k - 1 - before
-        around.append((low, m + k - 1 - ((n - 1) * s + 1) - low, s - 1))
-    spread = lax.pad(gradient, jnp.zeros((), gradient.dtype), [*around, (0, 0, 0)])
-    return depthwise.fun(spread, kernel[::-1, ::-1], (1, 1), ((0, 0), (0, 0)))
+    def embedded(self, trained, state, batch):
+        return self.inside(trained, state, lambda: self.model.embed(batch, training=True))
 
+    def judged(self, trained, state, descent, views, labels):
+        def loss(views, trained):
+            logs, after = self.inside(trained, state, lambda: self.model.judge(views, labels, training=True))
+            return self.scaled(logs["loss"], descent), (logs, after)
 
-def pad(x, pads):
-    return jnp.pad(x, [(0, 0), *pads, (0, 0)])
+        (slopes, gradients), (logs, state) = jax.grad(loss, argnums=(0, 1), has_aux=True)(views, trained)
+        return logs, state, slopes, gradients
 
+    def pulled(self, trained, state, batch, slope):
+        _, pull = jax.vjp(lambda trained: self.embedded(trained, state, batch)[0], trained)
+        return pull(slope)[0]
 
-def out_size(x, kernel, strides, pads) -> tuple[int, ...]:
-    sizes = zip(x.shape[1:3], kernel.shape, strides, pads, strict=False)
-    return tuple((n + sum(p) - k) // s + 1 for n, k, s, p in sizes)
+    def applied(self, trained, descent, gradients):
+        return self.model.optimizer.stateless_apply(descent, gradients, trained)
 
+    def inside(self, trained, state, function):
+        """What the function gives with these values in the variables, and what it leaves in those that move."""
+        model = self.model
+        pairs = [*zip(model.trainable_variables, trained, strict=True)]
+        pairs += zip(model.non_trainable_variables, state, strict=True)
+        with keras.StatelessScope(state_mapping=pairs) as scope:
+            outcome = function()
+        now = (scope.get_current_value(variable) for variable in model.non_trainable_variables)
+        return outcome, [
+            old if value is None else jnp.asarray(value, old.dtype) for old, value in zip(state, now, strict=True)
+        ]
 
-def all_taps(kernel) -> list[tuple[int, int]]:
-    return [(i, j) for i in range(kernel.shape[0]) for j in range(kernel.shape[1])]
-
-
-def shifted(padded, tap, out, strides):
-    """What each output pixel sees through the tap."""
-    ends = [t + (n - 1) * s + 1 for t, n, s in zip(tap, out, strides, strict=True)]
-    sizes = (len(padded), *ends, padded.shape[-1])
-    return lax.slice(padded, (0, *tap, 0), sizes, (1, *strides, 1))
+    def scaled(self, loss, descent):
+        with keras.StatelessScope(state_mapping=list(zip(self.model.optimizer.variables, descent, strict=True))):
+            return self.model.optimizer.scale_loss(loss)

@@ -20,7 +20,7 @@ from keras import layers, ops
 @contextmanager
 def faster(model: keras.Model) -> Iterator[list[str]]:
     """Yields the paths of the layers that compute differently inside; none where the backend trains on a GPU."""
-    step = importlib.import_module(f"kerascola.training.step_{keras.backend.backend()}")
+    step = importlib.import_module(f"kerascola.training.fast_{keras.backend.backend()}")
     if not step.on_cpu():
         yield []
         return

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from kerascola.training import step_gram
+from kerascola.training import fast_gram
 from kerascola.training.swap import faster, inner_layers
 
 BACKEND = keras.backend.backend()
@@ -169,6 +169,6 @@ def test_the_depthwise_kernels_gradient_is_the_finite_difference(size, stride):
 
 
 def test_taps_join_the_pixels_that_a_kernel_joins():
-    taps = step_gram.taps((4, 3), (2, 2), (3, 3), (2, 2), (1, 1)).reshape(4, 3, 2, 2, 3, 3)
+    taps = fast_gram.taps((4, 3), (2, 2), (3, 3), (2, 2), (1, 1)).reshape(4, 3, 2, 2, 3, 3)
     for h, w, a, b, i, j in np.ndindex(*taps.shape):
         assert taps[h, w, a, b, i, j] == (h == 2 * a + i - 1 and w == 2 * b + j - 1)

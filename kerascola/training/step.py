@@ -1,0 +1,82 @@
+"""One training step, the same on every backend, and gradient caching round its parts (Gao et al. 2021).
+
+With a `chunk`, a batch of any size trains within the memory of so many clips: embeddings are computed a chunk at a time
+and kept without what gradients need, the loss is taken over all of them, and each chunk goes through the encoder once
+more to receive its part of the gradient. It is the gradient of the whole batch, but that batch norm takes each chunk's
+statistics and that mixing finds its partners within a chunk.
+"""
+
+import importlib
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerascola.models.pretrainer import Pretrainer
+
+Batch = dict[str, np.ndarray]
+Logs = dict[str, Any]  # scalars, still on the device
+
+
+class Step:
+    """`step(batch)` trains the model; `sync()` brings the model's variables to where training is."""
+
+    def __init__(self, model: Pretrainer, chunk: int | None = None) -> None:
+        self.core = importlib.import_module(f"kerascola.training.step_{keras.backend.backend()}").Core(model)
+        self.chunk = chunk
+
+    def __call__(self, batch: Batch) -> Logs:
+        return self.core.step(batch) if self.chunk is None else self.cached(batch)
+
+    def cached(self, batch: Batch) -> Logs:
+        core, pieces = self.core, split(batch, self.chunk)
+        states, views = [], []
+        for piece in pieces:
+            states.append(core.state())
+            views.append(core.embed(piece))
+        labels = {name: values for name, values in batch.items() if name == "labels"}
+        logs, slopes, gradients = core.judge(ops.concatenate(views, axis=1), labels)
+        after = core.state()
+        for piece, state, slope in zip(pieces, states, ops.split(slopes, len(pieces), axis=1), strict=True):
+            core.set_state(state)  # the same noise and dropped branches as the first time
+            gradients = [added(*pair) for pair in zip(gradients, core.pull(piece, slope), strict=True)]
+        core.set_state(after)
+        core.apply(gradients)
+        return logs
+
+    def sync(self) -> None:
+        self.core.sync()
+
+
+def split(batch: Batch, size: int) -> list[Batch]:
+    count = len(next(iter(batch.values())))
+    if count % size:
+        raise ValueError(f"expected a batch of a multiple of {size} clips, received {count}")
+    return [{name: values[at : at + size] for name, values in batch.items()} for at in range(0, count, size)]
+
+
+def added(a, b):
+    """Of two gradients, None where a weight has no part in the outcome."""
+    if a is None or b is None:
+        return b if a is None else a
+    return a + b
+
+
+class InPlace:
+    """What TensorFlow's and torch's steps share: the model's variables are the state."""
+
+    def __init__(self, model: Pretrainer) -> None:
+        self.model = model
+        frozen = {id(variable) for variable in model.features.variables}
+        self.moving = [v for v in model.non_trainable_variables if id(v) not in frozen]
+
+    def state(self) -> list:
+        return [ops.copy(variable) for variable in self.moving]
+
+    def set_state(self, values: list) -> None:
+        for variable, value in zip(self.moving, values, strict=True):
+            variable.assign(value)
+
+    def sync(self) -> None:
+        """Nothing to do."""
