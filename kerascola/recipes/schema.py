@@ -262,11 +262,19 @@ class Data(Section):
     unreadable: Literal["fail", "skip"] = "fail"
 
 
+class EarlyStopping(Section):
+    monitor: Literal["loss", "accuracy"] = "loss"
+    patience: Count  # epochs without a change for the better by more than min_delta
+    min_delta: float = Field(0.0, ge=0)
+
+
 class Train(Section):
     batch_size: int = Field(64, ge=2)
     epochs: int = Field(100, ge=1)
     steps_per_epoch: int | None = Field(None, ge=1)  # None: once through the data
     seed: int = Field(0, ge=0, lt=2**32)
+    early_stopping: EarlyStopping | None = None
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
 
 
 DEFAULTS = {"frontend": "log_mel", "encoder": "efficientnet", "optimizer": "adam", "schedule": "constant"}
