@@ -100,6 +100,7 @@ def test_every_error_at_once_each_with_its_path(write):
         ("encodr: {}", "encodr", "encoder"),
         ("train: {batchsize: 8}", "train.batchsize", "batch_size"),
         ("frontend: {mel: 64}", "frontend.mel", "mels"),
+        ("train: {early_stopping: {patient: 3}}", "train.early_stopping.patient", "patience"),
     ],
 )
 def test_unknown_keys_name_the_nearest(write, text, where, meant):
@@ -121,6 +122,9 @@ def test_unknown_keys_like_no_other_list_what_is_known(write):
         ("views: {crop_seconds: 20}", "expected views.crop_seconds <= data.clip_seconds, received 20 > 10"),
         ("data: {clip_seconds: .inf}", "  data.clip_seconds: Input should be a finite number"),
         ("train: {seed: 4294967296}", "  train.seed: Input should be less than 4294967296"),  # Keras takes no more
+        ("train: {early_stopping: {}}", "  train.early_stopping.patience: Field required"),
+        ("train: {early_stopping: {patience: 0}}", "  train.early_stopping.patience: Input should be greater"),
+        ("train: {precision: float64}", "  train.precision: Input should be 'float32', 'bfloat16' or 'float16'"),
         ("encoder: [1]", "  encoder: Input should be a valid dictionary"),
         ("1: 2", "  1: Keys should be strings"),
         ("- 1", "expected sections such as `encoder:`, received list"),
@@ -156,6 +160,7 @@ def test_changes_are_yaml_and_the_last_wins():
     assert (recipe.optimizer.learning_rate, recipe.train.epochs, recipe.about) == (1e-4, 5, "a=b, c")
     assert (recipe.encoder.width, recipe.encoder.pool, recipe.train.batch_size) == (0.5, "max", 64)
     assert recipes.load("cola", ["train.steps_per_epoch=null"]).train.steps_per_epoch is None
+    assert recipes.load("cola", ["train.early_stopping.patience=3"]).train.early_stopping.monitor == "loss"
 
 
 @pytest.mark.parametrize(

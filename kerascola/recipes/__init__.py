@@ -4,7 +4,7 @@ import dataclasses
 import os.path
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -143,6 +143,7 @@ def known_keys(path: tuple[int | str, ...]) -> list[str]:
     else:
         for key in path:
             kind = kind.model_fields[str(key)].annotation
+            kind = next((one for one in get_args(kind) if one is not type(None)), kind)  # of what may be left out
     section_keys = issubclass(kind, BaseModel)
     fields = list(kind.model_fields) if section_keys else [field.name for field in dataclasses.fields(kind)]
     return ["preset", *fields] if "name" in fields and kind is parts("frontend")["log_mel"] else fields

@@ -262,12 +262,20 @@ class Data(Section):
     unreadable: Literal["fail", "skip"] = "fail"
 
 
+class EarlyStopping(Section):
+    monitor: Literal["loss", "accuracy"] = "loss"
+    patience: Count  # epochs without a change for the better by more than min_delta
+    min_delta: float = Field(0.0, ge=0)
+
+
 class Train(Section):
     batch_size: int = Field(64, ge=2)
     cached_batch: int | None = Field(None, ge=2)  # clips whose loss is taken together, batch_size of them at a time
     epochs: int = Field(100, ge=1)
     steps_per_epoch: int | None = Field(None, ge=1)  # None: once through the data
     seed: int = Field(0, ge=0, lt=2**32)
+    early_stopping: EarlyStopping | None = None
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"  # of the encoder and what follows
     checkpoint_minutes: float = Field(10.0, ge=0)  # between checkpoints within an epoch; there is one after each
     deterministic: bool = False  # the same bits every time, where the backend is slower for it
 

@@ -100,10 +100,11 @@ class Core:
         pairs += zip(model.non_trainable_variables, state, strict=True)
         with keras.StatelessScope(state_mapping=pairs) as scope:
             outcome = function()
-        now = (scope.get_current_value(variable) for variable in model.non_trainable_variables)
-        return outcome, [
-            old if value is None else jnp.asarray(value, old.dtype) for old, value in zip(state, now, strict=True)
-        ]
+        moved = []
+        for variable, old in zip(model.non_trainable_variables, state, strict=True):
+            new = scope.get_current_value(variable)
+            moved.append(old if new is None else jnp.asarray(new, old.dtype))
+        return outcome, moved
 
     def scaled(self, loss, descent):
         with keras.StatelessScope(state_mapping=list(zip(self.model.optimizer.variables, descent, strict=True))):

@@ -251,7 +251,7 @@ class Slope(keras.Model):
 def test_compiled_steps_change_at_the_very_step(steps):
     model, data = Slope(), np.zeros((1, 1), np.float32)
     model.compile(made("{name: sgd, momentum: 0, learning_rate: 1.0}", "{name: decay, factor: 0.5}", steps))
-    model.fit(((data,) for _ in itertools.count()), steps_per_epoch=2 * steps, verbose=0)
+    model.fit(((data,) for _ in itertools.count()), steps_per_epoch=2 * steps, shuffle=False, verbose=0)
     np.testing.assert_allclose(keras.ops.convert_to_numpy(model.weight), -1.5 * steps, rtol=1e-6)
 
 

@@ -25,6 +25,7 @@ from kerascola.frontends.frontend import clip_level
 from kerascola.models.embedder import load_embedder
 from kerascola.models.pretrainer import Pretrainer
 from kerascola.training.callbacks import ProgressBar
+from kerascola.training.descent import Lars
 from kerascola.training.optimizers import averaged
 from kerascola.training.pretrain import build, pretrain, shipped
 from kerascola.training.run import Run
@@ -146,13 +147,17 @@ def test_killed_and_resumed_the_losses_are_those_of_a_run_that_was_not(place, st
 
 def test_the_parts_are_what_the_recipe_says(place):
     changes = ["views.noise=0.03", "objective.similarity=bilinear", "encoder.width=0.5", "train.seed=5"]
+    changes += ["optimizer={name: lars, learning_rate: 3.0e-3}", "schedule={name: decay, factor: 0.5}"]
     recipe = recipes.load(str(place / "tiny.yaml"), changes)
     pretrainer, metadata = build(recipe, STEPS)
     model, same = shipped(recipe, pretrainer, metadata)
     assert same == metadata
     assert (pretrainer.views, pretrainer.objective.similarity) == (recipe.augmented_views(), "bilinear")
     assert (pretrainer.views.noise, pretrainer.views.crop_samples) == (0.03, 4000)
-    assert float(pretrainer.optimizer.learning_rate) == pytest.approx(3e-3)
+    assert isinstance(pretrainer.optimizer, Lars)
+    for step, rate in ((STEPS - 1, 3e-3), (STEPS, 1.5e-3)):
+        pretrainer.optimizer.iterations.assign(step)
+        assert float(pretrainer.optimizer.learning_rate) == pytest.approx(rate)
     assert pretrainer.features.output_shape[-1] == 32
     assert metadata.dimension == model.output_shape[-1] == pretrainer.encoder.output_shape[-1] == 640
     assert int(keras.ops.convert_to_numpy(pretrainer.noise_seed.state)[0]) == 5
