@@ -121,7 +121,7 @@ def gradients(objective: Objective, views: np.ndarray, labels=None, **options) -
 
 
 def check_objective(build, labels: np.ndarray | None = None, still: tuple[str, ...] = ()) -> None:
-    """Config, bfloat16, gradients in a compiled step; `labels` are of eight clips.
+    """Config, batches of unknown size, bfloat16, gradients in a compiled step; `labels` are of eight clips.
 
     A gradient reaches every weight but those that end in `still`.
     """
@@ -132,6 +132,11 @@ def check_objective(build, labels: np.ndarray | None = None, still: tuple[str, .
     result = run(exact, views, labels, training=True, **others)
     assert {"loss", "accuracy"} <= set(result)
     check_numbers(result)
+
+    any_size = keras.KerasTensor((2, None, 10))
+    of_labels = None if labels is None else keras.KerasTensor((None, *labels.shape[1:]), labels.dtype.name)
+    symbolic = exact(any_size, of_labels, training=True, **({"targets": any_size} if others else {}))
+    assert {value.shape for value in symbolic.values()} == {()}
 
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
