@@ -214,7 +214,7 @@ class BandEq(Augmentation):
         centre, db, octaves = (column(p[key], x) for key in ("centre", "db", "octaves"))
 
         def response(f):
-            away = ops.log(ops.maximum(f, TINY_FREQUENCY) / centre) / (math.log(2) * 0.5 * octaves)
+            away = (ops.log(ops.maximum(f, TINY_FREQUENCY)) - ops.log(centre)) / (math.log(2) * 0.5 * octaves)
             return ops.exp(math.log(10) / 20 * db * ops.exp(-math.log(2) * away * away))
 
         return filtered(x, response)
@@ -289,4 +289,15 @@ def curve(name: Curve, t: np.ndarray) -> np.ndarray:
 
 def butterworth(ratio, order: int):
     """The gain at so many times the cut-off frequency."""
-    return ops.rsqrt(1.0 + ops.power(ratio, 2 * order))
+    return ops.rsqrt(1.0 + whole_power(ratio * ratio, order))
+
+
+def whole_power(x, exponent: int):
+    """By squaring: a power of any exponent takes ten times as long."""
+    power = None
+    while exponent:
+        if exponent % 2:
+            power = x if power is None else power * x
+        exponent //= 2
+        x = x * x if exponent else x
+    return power

@@ -35,7 +35,7 @@ MODULES: dict[str, tuple[str, ...]] = {  # name to import: the distributions tha
 RUNTIME = ("numpy", "onnxruntime", "soundfile", "soxr")
 CONVERTERS = {"tensorflow": "tf2onnx", "jax": "jax2onnx", "torch": "onnxscript"}  # of each backend, to ONNX
 BACKEND, CONVERTER = "BACKEND", "CONVERTER"  # stand for those of the backend that Keras takes
-TRAINING = (*RUNTIME, "keras", BACKEND, "pydantic", "yaml", "rich")
+TRAINING = (*RUNTIME, "keras", BACKEND, "pydantic", "yaml", "rich", "matplotlib")
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ NEEDS = {
     "embed": Needs(RUNTIME, ()),
     "pretrain": Needs(TRAINING, ("train", BACKEND)),
     "recipes": Needs(("numpy", "pydantic", "yaml"), ("train",)),
-    "augment": Needs((*TRAINING, "matplotlib"), ("train", "eval", BACKEND)),
-    "demo": Needs((*TRAINING, "onnx", CONVERTER, "matplotlib"), ("train", "export", "eval", BACKEND)),
+    "augment": Needs(TRAINING, ("train", BACKEND)),
+    "demo": Needs((*TRAINING, "onnx", CONVERTER), ("train", "export", BACKEND)),
     "kerascola-export": Needs((*RUNTIME, "keras", BACKEND, "onnx", CONVERTER), ("export", BACKEND)),
 }
 

@@ -11,3 +11,13 @@ def generator(seed: int, epoch: int, index: int = 0, stream: int = 0) -> np.rand
 def order(seed: int, epoch: int, count: int) -> np.ndarray:
     """The permutation in which an epoch visits its clips."""
     return np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, epoch, 1])).permutation(count)
+
+
+def kept(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """The labels, of which but a share of each class is left, at least one; the others are -1."""
+    left = np.full_like(labels, -1)
+    for value in np.unique(labels[labels >= 0]):
+        own = np.flatnonzero(labels == value)
+        chosen = own[order(seed, 0, len(own))[: max(1, round(share * len(own)))]] if share else own[:0]
+        left[chosen] = value
+    return left

@@ -11,7 +11,10 @@ from kerascola.errors import AudioError, DataError
 
 
 class Folder:
-    """Every audio file below `root`, in order of path. Headers are read here, sound on demand."""
+    """Every audio file below `root`, in order of path. Headers are read here, sound on demand.
+
+    A file's label is the number in `classes` of the sub-folder that it is in, -1 for one that is in none.
+    """
 
     def __init__(self, root: str | Path, sample_rate: int, unreadable: str = "fail") -> None:
         self.root, self.sample_rate, self.unreadable = Path(root), sample_rate, unreadable
@@ -30,6 +33,9 @@ class Folder:
             raise DataError(f"{root}: none of its {len(found)} audio files can be read")
         self.paths = [path for path, _ in readable]
         self.seconds = np.array([s for _, s in readable])
+        names = [path.relative_to(self.root).parts[:-1] for path in self.paths]
+        self.classes = tuple(sorted({name[0] for name in names if name}))
+        self.labels = np.array([self.classes.index(name[0]) if name else -1 for name in names], np.int32)
 
     def __len__(self) -> int:
         return len(self.paths)

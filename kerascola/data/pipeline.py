@@ -18,16 +18,24 @@ Batch = dict[str, np.ndarray]
 
 
 class Batches:
-    """{"clips": float32 [batch, clip_samples], ...}: clips, and what `views` draws for each."""
+    """{"clips": float32 [batch, clip_samples], ...}: clips, what `views` draws for each, and `labels` if given."""
 
-    def __init__(self, folder: Folder, batch_size: int, clip_samples: int, views: Views, seed: int) -> None:
+    def __init__(
+        self,
+        folder: Folder,
+        batch_size: int,
+        clip_samples: int,
+        views: Views,
+        seed: int,
+        labels: np.ndarray | None = None,
+    ) -> None:
         if len(folder) < batch_size:
             raise DataError(
                 f"a batch of {batch_size} needs as many clips, {folder.root} has {len(folder)}: "
                 f"--set train.batch_size={max(2, len(folder))} or add recordings"
             )
         self.folder, self.batch_size, self.seed = folder, batch_size, seed
-        self.clip_samples, self.views = clip_samples, views
+        self.clip_samples, self.views, self.labels = clip_samples, views, labels
         self.steps_per_pass = len(folder) // batch_size  # the remainder of a pass is left out
 
     def from_step(self, step: int, threads: int = 2) -> Iterator[Batch]:
@@ -49,7 +57,9 @@ class Batches:
     def example(self, epoch: int, clip: int) -> Batch:
         draw = generator(self.seed, epoch, clip)
         sound = self.stretch(clip, where=draw.random())
-        return example(sound, self.clip_samples, self.views, draw, functools.partial(generator, self.seed, epoch, clip))
+        streams = functools.partial(generator, self.seed, epoch, clip)
+        made = example(sound, self.clip_samples, self.views, draw, streams)
+        return made if self.labels is None else {**made, "labels": self.labels[clip]}
 
     def stretch(self, clip: int, where: float) -> np.ndarray:
         """A file that breaks off in the middle of training is named and the next one read in its place."""

@@ -20,8 +20,9 @@ class Byol(Projected):
 
     needs_target = True
 
-    def __init__(self, hidden: Sequence[int] = (4096,), dimension: int = 256, **kwargs) -> None:
+    def __init__(self, hidden: Sequence[int] = (4096,), dimension: int = 256, momentum: float = 0.99, **kwargs) -> None:
         super().__init__(hidden, dimension, batch_norm=True, **kwargs)
+        self.momentum = momentum
         self.predictor = head(hidden, dimension, batch_norm=True, name="predictor")
         self.target_head = head(hidden, dimension, batch_norm=True, name="target_head")
         for online, target in zip(self.head.layers, self.target_head.layers, strict=True):
@@ -49,4 +50,4 @@ class Byol(Projected):
         return {"loss": 2 - 2 * sum(cosines) / len(orders), "accuracy": sum(hits) / len(orders)}
 
     def get_config(self):
-        return {**super().get_config(), "hidden": self.hidden, "dimension": self.dimension}
+        return {**super().get_config(), "hidden": self.hidden, "dimension": self.dimension, "momentum": self.momentum}

@@ -1,145 +1,30 @@
-"""What a recipe may say: its sections, their keys, the values that make sense and the defaults."""
+"""A recipe: its sections, what they must be to each other, and the views that it means."""
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from kerascola.augment import spectrogram, vocoder, waveform
 from kerascola.augment import views as augment
 from kerascola.augment.augmentation import Sound
-from kerascola.dsp.leaf import Leaf
 from kerascola.dsp.log_mel import PRESETS, LogMel
-from kerascola.dsp.sincnet import SincNet
-from kerascola.dsp.spec import Waveform
-from kerascola.dsp.spectra import Spectra
 from kerascola.errors import RecipeError
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-FrontEnd = Annotated[LogMel | Spectra | Waveform | Leaf | SincNet, Field(discriminator="name")]
-
-# The encoders' fields are the arguments of their builders in kerascola.encoders, which say what each means.
-Rate = Annotated[float, Field(ge=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
-Scale = Annotated[float, Field(ge=1 / 16, le=10)]
-Pool = Literal["max", "mean"]
-Four = tuple[Count, Count, Count, Count]
-
-
-class EfficientNet(Section):
-    name: Literal["efficientnet"] = "efficientnet"
-    variant: Literal["b0", "b1", "b2", "b3", "lite0"] = "b0"
-    width: Scale | None = None
-    depth: Annotated[float, Field(gt=0, le=10)] | None = None
-    pool: Pool = "max"
-    drop_connect: Rate = 0.2
-
-
-class ConvNeXt(Section):
-    name: Literal["convnext"] = "convnext"
-    variant: Literal["tiny", "small", "base", "large"] = "tiny"
-    depths: Four | None = None
-    widths: Four | None = None
-    drop_path: Rate | None = None
-    pool: Pool = "mean"
-
-
-class ResNet(Section):
-    name: Literal["resnet"] = "resnet"
-    depth: Literal[18, 34, 50] = 18
-    width: Count = 64
-    stem: Literal["uclser20", "plain"] = "uclser20"
-    pool: Pool = "mean"
-    zero_residual: bool = False
-
-
-class ResNet1D(Section):
-    name: Literal["resnet1d"] = "resnet1d"
-    depth: Literal[18, 34] = 18
-    width: Count = 64
-    pool: Pool = "mean"
-
-
-class Vgg(Section):
-    name: Literal["vgg"] = "vgg"
-    width: Annotated[float, Field(gt=0)] = 1.0
-    pool: Literal["gap", "gmp", "gap+gmp"] = "gap+gmp"
-    dimension: Count = 512
-
-
-class Crnn(Section):
-    name: Literal["crnn"] = "crnn"
-    filters: Count = 128
-    units: Count = 64
-
-
-class Small(Section):
-    name: Literal["small"] = "small"
-    filters: Count = 64
-    dimension: Count = 512
-    dropout: Rate = 0.3
-
-
-class Adapter(Section):
-    pool: Pool = "mean"
-    options: dict[str, Any] | None = None  # of the backbone's own constructor
-
-
-class KerasApplications(Adapter):
-    name: Literal["keras_applications"] = "keras_applications"
-    backbone: str = "MobileNetV2"
-
-
-class KerasHub(Adapter):
-    name: Literal["keras_hub"] = "keras_hub"
-    backbone: str = "ResNetBackbone"
-
-
-class KerasCv(Adapter):
-    name: Literal["keras_cv"] = "keras_cv"
-    backbone: str = "ResNetV2Backbone"
-
-
-Encoder = Annotated[
-    EfficientNet | ConvNeXt | ResNet | ResNet1D | Vgg | Crnn | Small | KerasApplications | KerasHub | KerasCv,
-    Field(discriminator="name"),
-]
-
-
-OfWaveforms = Annotated[
-    waveform.Gain
-    | waveform.Polarity
-    | waveform.Noise
-    | waveform.Mix
-    | waveform.Fade
-    | waveform.TimeMask
-    | waveform.TimeShift
-    | waveform.LowPass
-    | waveform.HighPass
-    | waveform.BandEq
-    | waveform.Reverb
-    | vocoder.TimeStretch
-    | vocoder.PitchShift,
-    Field(discriminator="name"),
-]
-OfSpectrograms = Annotated[
-    spectrogram.SpecAugment
-    | spectrogram.FrameMask
-    | spectrogram.Multiply
-    | spectrogram.GaussianNoise
-    | spectrogram.MixBack
-    | spectrogram.ResizedCrop
-    | spectrogram.TimeWarp
-    | spectrogram.Blur
-    | spectrogram.TimeReversal
-    | spectrogram.Roll,
-    Field(discriminator="name"),
-]
+from kerascola.recipes.sections import (
+    Adam,
+    Cola,
+    Constant,
+    Count,
+    EfficientNet,
+    Encoder,
+    FrontEnd,
+    Objective,
+    OfSpectrograms,
+    OfWaveforms,
+    Optimizer,
+    Schedule,
+    Section,
+)
 
 
 class Views(Section):
@@ -161,105 +46,10 @@ class Views(Section):
         return self
 
 
-class Objective(Section):
-    name: Literal["cola"] = "cola"
-    similarity: Literal["bilinear", "dot"] = "bilinear"
-    dimension: int = Field(512, gt=0)
-    temperature: float = Field(0.2, gt=0)  # of `dot`
-
-
-# The optimisers' and schedules' fields mean what kerascola.training.descent and .optimizers say.
-Momentum = Annotated[float, Field(ge=0, lt=1)]
-Weight = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]  # of the learning rate
-
-
-class Descent(Section):
-    name: str
-    learning_rate: float = Field(1e-3, gt=0)
-    clip_norm: float | None = Field(None, gt=0)  # of all gradients together
-    ema: float | None = Field(None, gt=0, lt=1)  # what is shipped is the weights' moving average, with this momentum
-
-
-class Adam(Descent):
-    name: Literal["adam"] = "adam"
-    beta_1: Momentum = 0.9
-    beta_2: Momentum = 0.999
-    epsilon: float = Field(1e-7, gt=0)
-    weight_decay: Weight = 0.0  # in the gradient, of all weights
-
-
-class AdamW(Descent):
-    name: Literal["adamw"] = "adamw"
-    beta_1: Momentum = 0.9
-    beta_2: Momentum = 0.999
-    epsilon: float = Field(1e-7, gt=0)
-    weight_decay: Weight = 0.005  # beside the gradient, of matrices and kernels
-
-
-class Sgd(Descent):
-    name: Literal["sgd"] = "sgd"
-    learning_rate: float = Field(0.03, gt=0)
-    momentum: Momentum = 0.9
-    nesterov: bool = False
-    weight_decay: Weight = 0.0  # in the gradient, of all weights
-
-    @model_validator(mode="after")
-    def nesterov_needs_momentum(self) -> "Sgd":
-        if self.nesterov and not self.momentum:
-            raise ValueError("expected a momentum > 0 with `nesterov: true`, received 0")
-        return self
-
-
-class Lars(Descent):
-    name: Literal["lars"] = "lars"
-    learning_rate: float = Field(0.3, gt=0)  # SimCLR's for a batch of 256
-    momentum: Momentum = 0.9
-    weight_decay: Weight = 1e-6  # in the gradient, of matrices and kernels
-    eta: float = Field(0.001, gt=0)
-
-
-Optimizer = Annotated[Adam | AdamW | Sgd | Lars, Field(discriminator="name")]
-
-
-class WarmUp(Section):
-    name: str
-    warmup_epochs: float = Field(0.0, ge=0)
-    warmup_start: Share = 0.0
-
-
-class Constant(WarmUp):
-    name: Literal["constant"] = "constant"
-
-
-class MultiStep(WarmUp):
-    name: Literal["multi_step"] = "multi_step"
-    milestones: tuple[Count, ...] = Field(min_length=1)  # epochs, warm-up included, after which `factor` comes in
-    factor: float = Field(0.1, gt=0, lt=1)
-
-    @model_validator(mode="after")
-    def milestones_increase(self) -> "MultiStep":
-        if list(self.milestones) != sorted(set(self.milestones)):
-            raise ValueError(f"expected milestones that increase, received {list(self.milestones)}")
-        return self
-
-
-class Decay(WarmUp):
-    name: Literal["decay"] = "decay"
-    factor: float = Field(0.99, gt=0, lt=1)  # with each epoch after the warm-up
-
-
-class Cosine(WarmUp):
-    name: Literal["cosine"] = "cosine"
-    final: Share = 0.0
-
-
-Schedule = Annotated[Constant | MultiStep | Decay | Cosine, Field(discriminator="name")]
-
-
 class Data(Section):
     clip_seconds: float = Field(10.0, gt=0)  # of a longer recording, a random stretch of this length is read
     unreadable: Literal["fail", "skip"] = "fail"
+    labelled: float = Field(1.0, ge=0, le=1)  # share of each class's labels that objectives may use
 
 
 class EarlyStopping(Section):
@@ -288,7 +78,13 @@ class Train(Section):
         return self
 
 
-DEFAULTS = {"frontend": "log_mel", "encoder": "efficientnet", "optimizer": "adam", "schedule": "constant"}
+DEFAULTS = {
+    "frontend": "log_mel",
+    "encoder": "efficientnet",
+    "objective": "cola",
+    "optimizer": "adam",
+    "schedule": "constant",
+}
 
 
 class Recipe(Section):
@@ -297,7 +93,7 @@ class Recipe(Section):
     frontend: FrontEnd = LogMel()
     encoder: Encoder = EfficientNet()
     views: Views = Views()
-    objective: Objective = Objective()
+    objective: Objective = Cola()
     optimizer: Optimizer = Adam()
     schedule: Schedule = Constant()
     data: Data = Data()
@@ -327,6 +123,14 @@ class Recipe(Section):
             raise ValueError(
                 f"expected views.crop_seconds <= data.clip_seconds, received {self.views.crop_seconds:g} > "
                 f"{self.data.clip_seconds:g}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def caching_fits(self) -> "Recipe":
+        if self.train.cached_batch and self.objective.name == "byol":
+            raise ValueError(
+                "train.cached_batch: the objective byol compares a clip with no others. Expected none here"
             )
         return self
 
@@ -396,6 +200,7 @@ class Recipe(Section):
 CHOICES: dict[str, Any] = {
     "frontend": FrontEnd,
     "encoder": Encoder,
+    "objective": Objective,
     "optimizer": Optimizer,
     "schedule": Schedule,
     "views.waveform": OfWaveforms,

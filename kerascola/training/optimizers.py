@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import keras
 from keras import ops
 
-from kerascola.recipes.schema import Constant, Cosine, Decay, MultiStep, Optimizer, Schedule
+from kerascola.recipes.sections import Constant, Cosine, Decay, MultiStep, Optimizer, Schedule
 from kerascola.training.descent import Adam, AdamW, Lars, Sgd
 
 KINDS = {"adam": Adam, "adamw": AdamW, "sgd": Sgd, "lars": Lars}

@@ -4,6 +4,8 @@ import dataclasses
 import functools
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -11,16 +13,18 @@ import numpy as np
 
 import kerascola
 from kerascola.augment.running import statistics
+from kerascola.data.draws import kept
 from kerascola.data.folder import Folder
 from kerascola.data.pipeline import Batches, collate
 from kerascola.dsp.log_mel import LogMel
 from kerascola.encoders import build as encoders
-from kerascola.errors import RecipeError, TrainingError
+from kerascola.errors import DataError, RecipeError, TrainingError
+from kerascola.evaluation.curves import draw_training
 from kerascola.frontends.frontend import clip_level, features, frontend
 from kerascola.models.embedder import embedder, save_embedder
 from kerascola.models.pretrainer import Pretrainer
-from kerascola.objectives.cola import Cola
-from kerascola.recipes.schema import Recipe, Train
+from kerascola.objectives import build as objectives
+from kerascola.recipes.schema import EarlyStopping, Recipe, Train
 from kerascola.runtime.metadata import Metadata
 from kerascola.training.determinism import deterministic
 from kerascola.training.optimizers import averaged, optimizer
@@ -31,28 +35,30 @@ from kerascola.training.swap import faster
 from kerascola.training.watch import EVERY, Watch
 
 
-def build(recipe: Recipe, steps_per_epoch: int) -> tuple[Pretrainer, Metadata]:
+def build(recipe: Recipe, steps_per_epoch: int, classes: int = 0) -> tuple[Pretrainer, Metadata]:
     """The compiled pre-trainer round the recipe's parts, and what the embedder's file will say of itself."""
     keras.utils.set_random_seed(recipe.train.seed)
-    spec, options = recipe.frontend, recipe.encoder.model_dump(exclude={"name"})
-    encoder, frames = encoders.build(recipe.encoder.name, spec.shape, **options)
-    least = spec.samples(frames)
-    if recipe.crop_samples < least:
-        raise RecipeError(
-            f"{recipe.name}: expected views.crop_seconds >= {least / spec.sample_rate:g}, the {frames} frames that "
-            f"the encoder needs; received {recipe.views.crop_seconds:g}"
+    spec = recipe.frontend
+    learnt = features(spec)
+    with precision(recipe.train.precision):
+        encoder, frames = encoder_of(recipe)
+        least = spec.samples(frames)
+        if recipe.crop_samples < least:
+            raise RecipeError(
+                f"{recipe.name}: expected views.crop_seconds >= {least / spec.sample_rate:g}, the {frames} frames that "
+                f"the encoder needs; received {recipe.views.crop_seconds:g}"
+            )
+        pretrainer = Pretrainer(
+            learnt,
+            encoder,
+            objectives.build(recipe.objective.name, classes, **recipe.objective.model_dump(exclude={"name"})),
+            recipe.augmented_views(),
+            recipe.train.seed,
+            level=functools.partial(clip_level, spec=spec),
+            standardise=recipe.views.standardise,
+            name="pretrainer",
         )
-    pretrainer = Pretrainer(
-        features(spec),
-        encoder,
-        Cola(**recipe.objective.model_dump(exclude={"name"})),
-        recipe.augmented_views(),
-        recipe.train.seed,
-        level=functools.partial(clip_level, spec=spec),
-        standardise=recipe.views.standardise,
-        name="pretrainer",
-    )
-    pretrainer.compile(optimizer(recipe.optimizer, recipe.schedule, steps_per_epoch, recipe.train.epochs))
+        pretrainer.compile(optimizer(recipe.optimizer, recipe.schedule, steps_per_epoch, recipe.train.epochs))
     metadata = Metadata(
         sample_rate=spec.sample_rate,
         window_samples=recipe.crop_samples,
@@ -70,14 +76,33 @@ def build(recipe: Recipe, steps_per_epoch: int) -> tuple[Pretrainer, Metadata]:
     return pretrainer, metadata
 
 
+@contextmanager
+def precision(name: str) -> Iterator[None]:
+    """What is built inside computes in this precision, and keeps its weights in float32."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name if name == "float32" else f"mixed_{name}")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def encoder_of(recipe: Recipe) -> tuple[keras.Model, int]:
+    """The encoder and the least number of frames that it takes."""
+    return encoders.build(recipe.encoder.name, recipe.frontend.shape, **recipe.encoder.model_dump(exclude={"name"}))
+
+
 def shipped(recipe: Recipe, pretrainer: Pretrainer, metadata: Metadata) -> tuple[keras.Model, Metadata]:
     """The embedder at the pre-trainer's present weights, of plain Keras layers, and what its file says of itself."""
-    spec, learnt = recipe.frontend, pretrainer.features
+    spec, learnt, encoder = recipe.frontend, pretrainer.features, pretrainer.encoder
     if pretrainer.standardise is not None and isinstance(spec, LogMel):
         spec = spec.standardised(*statistics(pretrainer.standardise))
         learnt = features(spec)
+    if recipe.train.precision != "float32":
+        encoder, _ = encoder_of(recipe)
+        encoder.set_weights(pretrainer.encoder.get_weights())
     metadata = dataclasses.replace(metadata, frontend=dataclasses.asdict(spec))
-    return embedder(frontend(spec, learnt), pretrainer.encoder), metadata
+    return embedder(frontend(spec, learnt), encoder), metadata
 
 
 def pretrain(recipe: Recipe, data: str | Path, run: Run, resume: bool = False) -> Path:
@@ -87,17 +112,39 @@ def pretrain(recipe: Recipe, data: str | Path, run: Run, resume: bool = False) -
         deterministic()
     folder = Folder(data, recipe.frontend.sample_rate, recipe.data.unreadable)
     sizes = (recipe.train.cached_batch or recipe.train.batch_size, recipe.clip_samples)
-    batches = Batches(folder, *sizes, recipe.augmented_views(), seed=recipe.train.seed)
+    labels = labels_of(folder, recipe)
+    batches = Batches(folder, *sizes, recipe.augmented_views(), recipe.train.seed, labels)
     steps = recipe.train.steps_per_epoch or batches.steps_per_pass
-    pretrainer, metadata = build(recipe, steps)
+    pretrainer, metadata = build(recipe, steps, len(folder.classes))
     run.begin(recipe, len(folder))
     pretrainer(collate([batches.example(*key) for key in batches.keys(0)[:2]]))  # builds every weight
     pretrainer.optimizer.build(pretrainer.trainable_variables)
     run.restore(pretrainer)
     with faster(pretrainer.encoder):
         train(recipe.train, pretrainer, batches, steps, run)
+    draw_training(run.report, f"{recipe.name}: {run.path.name}", run.history)
     with averaged(pretrainer):
         return save_embedder(*shipped(recipe, pretrainer, metadata), run.model)
+
+
+def labels_of(folder: Folder, recipe: Recipe) -> np.ndarray | None:
+    """What the objective may know of the labels, None for one that needs none."""
+    name, needs = recipe.objective.name, objectives.KINDS[recipe.objective.name].labelled
+    if needs == "no":
+        return None
+    if not folder.classes:
+        raise DataError(
+            f"the objective {name} needs labels, {folder.root} has none: put recordings of each class into a "
+            "sub-folder of its own; unlabelled ones stay outside"
+        )
+    labels = kept(folder.labels, recipe.data.labelled, recipe.train.seed)
+    if needs == "all" and (labels < 0).any():
+        raise DataError(
+            f"the objective {name} needs all labels: {(labels < 0).sum()} of {len(labels)} recordings in "
+            f"{folder.root} are without (those outside of sub-folders, and what data.labelled={recipe.data.labelled:g} "
+            "leaves out). The objective clar takes any share"
+        )
+    return labels
 
 
 def train(section: Train, pretrainer: Pretrainer, batches: Batches, steps: int, run: Run) -> None:
@@ -108,6 +155,9 @@ def train(section: Train, pretrainer: Pretrainer, batches: Batches, steps: int, 
     with Bar(section.epochs, steps, batches.batch_size, run.step) as bar:
         watch = Watch(bar.say)
         for epoch in range(run.step // steps, section.epochs):
+            if section.early_stopping and stale(run.history, section.early_stopping):
+                bar.say(f"stopped after epoch {epoch}: {section.early_stopping.monitor} gets no better")
+                break
             begun = list(run.begun)
             while len(begun) < steps:
                 asked = time.monotonic()
@@ -131,6 +181,15 @@ def train(section: Train, pretrainer: Pretrainer, batches: Batches, steps: int, 
             run.save(pretrainer, (epoch + 1) * steps, [*run.history, row], [])
             saved = time.monotonic()
             bar.epoch(epoch + 1, row)
+
+
+def stale(history: list[dict[str, float]], stopping: EarlyStopping) -> bool:
+    """Whether the best is more than `patience` epochs ago."""
+    best, since, sign = math.inf, 0, 1 if stopping.monitor == "loss" else -1
+    for row in history:
+        value = sign * row[stopping.monitor]
+        best, since = (value, 0) if value < best - stopping.min_delta else (best, since + 1)
+    return since > stopping.patience
 
 
 def numbers(logs: list[dict], run: Run, epoch: int) -> list[dict[str, float]]:
