@@ -30,7 +30,7 @@ def refusal(recipe: str, changes: list[str] | None = None) -> str:
 
 
 def test_every_recipe_loads_and_comes_back_from_its_own_yaml(write):
-    assert recipes.names() == ["cola", "cola-dot", "demo"]
+    assert {"cola", "cola-convnext-tiny", "cola-fma", "uclser20-vgg", "clar-1d", "demo"} <= set(recipes.names())
     for name in recipes.names():
         recipe = recipes.load(name)
         assert recipe.name == name and recipe.about

@@ -57,9 +57,10 @@ class Views:
         """clips [n, samples], starts [n, count] -> [count * n, crop_samples], the first views of all clips first."""
         return ops.concatenate([crop(clips, starts[:, view], self.crop_samples) for view in range(self.count)], axis=0)
 
-    def waveforms(self, clips, batch, normal: chain.Normal):
-        """Crops, changed as `batch` says; `normal(shape)` is noise from the backend."""
-        sounds = chain.apply(self.waveform, "waveform", self.crops(clips, batch["starts"]), batch, self.count, normal)
+    def waveforms(self, clips, batch, normal: chain.Normal, level: Callable | None = None):
+        """Crops, brought to their `level` and changed as `batch` says; `normal(shape)` is noise from the backend."""
+        sounds = self.crops(clips, batch["starts"])
+        sounds = chain.apply(self.waveform, "waveform", level(sounds) if level else sounds, batch, self.count, normal)
         if not self.noise:
             return sounds
         n = ops.shape(clips)[0]

@@ -58,10 +58,12 @@ def efficientnet(
     depth: float | None = None,
     pool: str = "max",
     drop_connect: float = 0.2,
+    three_channels: bool = False,
 ) -> keras.Model:
     """Spectrogram [batch, frames >= 16, bands] -> embedding [batch, 1280 at width 1].
 
-    `width` and `depth` scale B0's filters and repeats in place of the variant's own.
+    `width` and `depth` scale B0's filters and repeats in place of the variant's own. With `three_channels` a 3 x 3
+    convolution makes three images of the spectrogram first, as many as the published network takes.
     """
     check_one_of("variant", variant, VARIANTS)
     check_one_of("pool", pool, POOLS)
@@ -79,6 +81,8 @@ def efficientnet(
     activation = "relu6" if kind.lite else "swish"
 
     inputs, x = spectrogram(bands, channels)
+    if three_channels:
+        x = convolution(x, 3, 3, bias=True)
     x = normalise(convolution(x, round_filters(32, width), 3, stride=2), activation)
     block = 0
     for expansion, filters, repeats, stride, kernel in stages:

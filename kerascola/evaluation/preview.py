@@ -16,7 +16,7 @@ from kerascola.audio.read import duration, read
 from kerascola.data.draws import generator
 from kerascola.data.pipeline import collate, example
 from kerascola.dsp.windows import taper
-from kerascola.frontends.frontend import clip_level, features
+from kerascola.frontends.frontend import clip_level, features, level
 from kerascola.recipes.schema import Recipe
 
 WINDOW, RANGE_DB = 512, 80
@@ -53,9 +53,11 @@ def preview(recipe: Recipe, files: Sequence[str | Path], seed: int = 0) -> Previ
         array = np.asarray(ops.convert_to_numpy(x))[::n]
         return array[..., 0] if array.ndim == 4 else array  # of several channels the first
 
-    clips = clip_level(tensors["clips"], spec)
+    clips = clip_level(tensors["clips"], spec) if recipe.views.level == "clip" else tensors["clips"]
+    crop_level = functools.partial(level, spec=spec) if recipe.views.level == "crop" else None
     before = views.crops(clips, tensors["starts"])
-    after = views.waveforms(clips, tensors, normal)
+    before = crop_level(before) if crop_level else before
+    after = views.waveforms(clips, tensors, normal, crop_level)
     make = features(spec)
     plain, changed = make(after), views.spectrograms(make(after), tensors, normal)
     rows = zip(*map(of_the_first, (before, after, plain, changed)), strict=True)

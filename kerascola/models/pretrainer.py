@@ -10,14 +10,18 @@ from kerascola.augment.views import Views
 from kerascola.objectives.objective import Objective
 
 
+def itself(x):
+    return x
+
+
 class Pretrainer(keras.Model):
     """Takes {"clips": [n, samples] float, ...} with what `views` drew for each clip, and "labels" for some objectives.
 
-    `level` brings whole clips to their level, `views` makes crops of them and augments them, `features` makes of those
-    what `encoder` takes; `objective` makes of all views' embeddings a dict of scalars with a "loss". The views go
-    through the encoder together, so that batch statistics are shared. Without training nothing is augmented.
-    `standardise` brings what the encoder gets to mean 0 and deviation 1, by what was seen so far. Where the objective
-    needs a target, a second encoder follows the first by `objective.momentum`.
+    `clip_level` brings whole clips to their level, or `crop_level` the crops that `views` makes of them and augments;
+    `features` makes of those what `encoder` takes; `objective` makes of all views' embeddings a dict of scalars with a
+    "loss". The views go through the encoder together, so that batch statistics are shared. Without training nothing is
+    augmented. `standardise` brings what the encoder gets to mean 0 and deviation 1, by what was seen so far. Where the
+    objective needs a target, a second encoder follows the first by `objective.momentum`.
     """
 
     def __init__(
@@ -28,13 +32,14 @@ class Pretrainer(keras.Model):
         views: Views,
         seed: int = 0,
         *,
-        level: Callable,
+        clip_level: Callable = itself,
+        crop_level: Callable = itself,
         standardise: bool = False,
         **kwargs,
     ) -> None:
         super().__init__(autocast=False, **kwargs)  # what was drawn stays whole: bfloat16 knows no frame 301
         self.features, self.encoder, self.objective = features, encoder, objective
-        self.views, self.level = views, level
+        self.views, self.clip_level, self.crop_level = views, clip_level, crop_level
         self.standardise = Standardise(name="standardise") if standardise else None
         self.noise_seed = keras.random.SeedGenerator(seed)
         self.target = follower(encoder) if objective.needs_target else None
@@ -44,10 +49,10 @@ class Pretrainer(keras.Model):
 
     def waveforms(self, batch, training: bool):
         """[count * n, crop_samples]: the first views of all clips, then the second."""
-        clips = self.level(ops.cast(batch["clips"], "float32"))
+        clips = self.clip_level(ops.cast(batch["clips"], "float32"))
         if training:
-            return self.views.waveforms(clips, batch, self.normal)
-        return self.views.crops(clips, batch["starts"])
+            return self.views.waveforms(clips, batch, self.normal, self.crop_level)
+        return self.crop_level(self.views.crops(clips, batch["starts"]))
 
     def spectrograms(self, batch, training: bool):
         """What the encoder gets of the waveforms."""

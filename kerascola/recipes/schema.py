@@ -31,6 +31,7 @@ class Views(Section):
     crop_seconds: float = Field(1.0, gt=0)
     kind: Literal["random", "near", "same"] = "random"
     distance_seconds: float | None = Field(None, ge=0)  # of `near`: between the beginnings of two crops, at most
+    level: Literal["clip", "crop"] = "clip"  # which of them is brought to the front end's level
     noise: float = Field(0.001, ge=0)  # standard deviation of what is added to the positive
     waveform: tuple[OfWaveforms, ...] = ()  # done to crops, in this order
     spectrogram: tuple[OfSpectrograms, ...] = ()  # done to what the front end makes of them

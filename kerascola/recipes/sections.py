@@ -34,6 +34,7 @@ class EfficientNet(Section):
     depth: Annotated[float, Field(gt=0, le=10)] | None = None
     pool: Pool = "max"
     drop_connect: Rate = 0.2
+    three_channels: bool = False
 
 
 class ConvNeXt(Section):
@@ -148,6 +149,7 @@ class Cola(Section):
     similarity: Literal["bilinear", "dot"] = "bilinear"
     dimension: Count = 512
     temperature: Temperature = 0.2  # of `dot`
+    dropout: Rate = 0.0
 
 
 class NtXent(Section):

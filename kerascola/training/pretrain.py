@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from kerascola.dsp.log_mel import LogMel
 from kerascola.encoders import build as encoders
 from kerascola.errors import DataError, RecipeError, TrainingError
 from kerascola.evaluation.curves import draw_training
-from kerascola.frontends.frontend import clip_level, features, frontend
+from kerascola.frontends.frontend import clip_level, features, frontend, level
 from kerascola.models.embedder import embedder, save_embedder
 from kerascola.models.pretrainer import Pretrainer
 from kerascola.objectives import build as objectives
@@ -54,7 +54,7 @@ def build(recipe: Recipe, steps_per_epoch: int, classes: int = 0) -> tuple[Pretr
             objectives.build(recipe.objective.name, classes, **recipe.objective.model_dump(exclude={"name"})),
             recipe.augmented_views(),
             recipe.train.seed,
-            level=functools.partial(clip_level, spec=spec),
+            **{f"{recipe.views.level}_level": level_of(recipe)},
             standardise=recipe.views.standardise,
             name="pretrainer",
         )
@@ -90,6 +90,11 @@ def precision(name: str) -> Iterator[None]:
 def encoder_of(recipe: Recipe) -> tuple[keras.Model, int]:
     """The encoder and the least number of frames that it takes."""
     return encoders.build(recipe.encoder.name, recipe.frontend.shape, **recipe.encoder.model_dump(exclude={"name"}))
+
+
+def level_of(recipe: Recipe) -> Callable:
+    """What brings clips, or crops, to the front end's level."""
+    return functools.partial(clip_level if recipe.views.level == "clip" else level, spec=recipe.frontend)
 
 
 def shipped(recipe: Recipe, pretrainer: Pretrainer, metadata: Metadata) -> tuple[keras.Model, Metadata]:
