@@ -3,6 +3,7 @@
 import json
 import os
 import zipfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,10 +15,18 @@ from kerascola.runtime.metadata import Metadata
 MEMBER = "kerascola.json"
 
 
-def embedder(frontend: keras.Model, encoder: keras.Model) -> keras.Model:
+def embedder(frontend: keras.Model, encoder: keras.Model, name: str = "embedder") -> keras.Model:
     """waveform [batch, samples] -> embedding [batch, dim], of Keras's own layers only."""
     waveform = keras.Input((None,), dtype="float32", name="waveform")
     embedding = keras.layers.Identity(name="embedding", dtype="float32")(encoder(frontend(waveform)))
+    return keras.Model(waveform, embedding, name=name)
+
+
+def side_by_side(embedders: Sequence[keras.Model]) -> keras.Model:
+    """One whose embedding is all of theirs, one after the other."""
+    waveform = keras.Input((None,), dtype="float32", name="waveform")
+    parts = [each(waveform) for each in embedders]
+    embedding = keras.layers.Concatenate(name="embedding", dtype="float32")(parts)
     return keras.Model(waveform, embedding, name="embedder")
 
 

@@ -20,8 +20,9 @@ class Pretrainer(keras.Model):
     `clip_level` brings whole clips to their level, or `crop_level` the crops that `views` makes of them and augments;
     `features` makes of those what `encoder` takes; `objective` makes of all views' embeddings a dict of scalars with a
     "loss". The views go through the encoder together, so that batch statistics are shared. Without training nothing is
-    augmented. `standardise` brings what the encoder gets to mean 0 and deviation 1, by what was seen so far. Where the
-    objective needs a target, a second encoder follows the first by `objective.momentum`.
+    augmented. `second` are the features and the encoder of a second tower, whose embeddings of the same waveforms are
+    further views. `standardise` brings what the encoder gets to mean 0 and deviation 1, by what was seen so far. Where
+    the objective needs a target, a second encoder follows the first by `objective.momentum`.
     """
 
     def __init__(
@@ -34,11 +35,13 @@ class Pretrainer(keras.Model):
         *,
         clip_level: Callable = itself,
         crop_level: Callable = itself,
+        second: tuple[keras.Model, keras.Model] | None = None,
         standardise: bool = False,
         **kwargs,
     ) -> None:
         super().__init__(autocast=False, **kwargs)  # what was drawn stays whole: bfloat16 knows no frame 301
         self.features, self.encoder, self.objective = features, encoder, objective
+        self.other_features, self.other_encoder = second or (None, None)
         self.views, self.clip_level, self.crop_level = views, clip_level, crop_level
         self.standardise = Standardise(name="standardise") if standardise else None
         self.noise_seed = keras.random.SeedGenerator(seed)
@@ -54,16 +57,21 @@ class Pretrainer(keras.Model):
             return self.views.waveforms(clips, batch, self.normal, self.crop_level)
         return self.crop_level(self.views.crops(clips, batch["starts"]))
 
-    def spectrograms(self, batch, training: bool):
+    def spectrograms(self, waveforms, batch, training: bool):
         """What the encoder gets of the waveforms."""
-        made = self.features(self.waveforms(batch, training))
+        made = self.features(waveforms)
         if training:
             made = self.views.spectrograms(made, batch, self.normal)
         return made if self.standardise is None else self.standardise(made, training=training)
 
     def embed(self, batch, training: bool = False):
-        """[count, n, d]"""
-        return self.by_view(self.encoder(self.spectrograms(batch, training), training=training))
+        """[count, n, d], or [2 * count, n, d] of two encoders"""
+        waveforms = self.waveforms(batch, training)
+        views = self.by_view(self.encoder(self.spectrograms(waveforms, batch, training), training=training))
+        if self.other_encoder is None:
+            return views
+        others = self.other_encoder(self.other_features(waveforms), training=training)
+        return ops.concatenate([views, self.by_view(others)], axis=0)
 
     def by_view(self, embeddings):
         return ops.reshape(embeddings, (self.views.count, -1, embeddings.shape[-1]))
@@ -74,10 +82,11 @@ class Pretrainer(keras.Model):
 
     def call(self, batch, training: bool = False):
         """The objective's scalars, and the embeddings as "views"."""
-        spectrograms = self.spectrograms(batch, training)
-        views = self.by_view(self.encoder(spectrograms, training=training))
         if self.target is None:
+            views = self.embed(batch, training)
             return {**self.judge(views, batch, training), "views": views}
+        spectrograms = self.spectrograms(self.waveforms(batch, training), batch, training)
+        views = self.by_view(self.encoder(spectrograms, training=training))
         if training:
             self.follow()
         targets = ops.stop_gradient(self.by_view(self.target(spectrograms, training=training)))

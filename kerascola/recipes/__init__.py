@@ -114,7 +114,7 @@ def section(path: tuple[int | str, ...]) -> tuple[str, int]:
     for length in (1, 2):
         name = ".".join(map(str, path[:length]))
         if parts(name):
-            return name, 2 * length - 1  # in a list its number comes first
+            return name, length + name.startswith("views.")  # in a list its number comes first
     return "", -1
 
 

@@ -28,6 +28,7 @@ from kerascola.recipes.sections import (
 
 
 class Views(Section):
+    count: int = Field(2, ge=1)  # of each clip
     crop_seconds: float = Field(1.0, gt=0)
     kind: Literal["random", "near", "same"] = "random"
     distance_seconds: float | None = Field(None, ge=0)  # of `near`: between the beginnings of two crops, at most
@@ -45,6 +46,11 @@ class Views(Section):
                 f"`kind: {self.kind}`"
             )
         return self
+
+
+class Tower(Section):
+    frontend: FrontEnd
+    encoder: Encoder
 
 
 class Data(Section):
@@ -93,6 +99,7 @@ class Recipe(Section):
     about: str = ""
     frontend: FrontEnd = LogMel()
     encoder: Encoder = EfficientNet()
+    second: Tower | None = None  # of the same waveforms: its embeddings are further views for the objective
     views: Views = Views()
     objective: Objective = Cola()
     optimizer: Optimizer = Adam()
@@ -124,6 +131,33 @@ class Recipe(Section):
             raise ValueError(
                 f"expected views.crop_seconds <= data.clip_seconds, received {self.views.crop_seconds:g} > "
                 f"{self.data.clip_seconds:g}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def towers_fit(self) -> "Recipe":
+        if self.second is None:
+            return self
+        first, other = self.frontend, self.second.frontend
+        levels = [(front.sample_rate, front.level, front.level_samples) for front in (first, other)]
+        if levels[0] != levels[1]:
+            raise ValueError(
+                "second.frontend: expected the sample_rate, level and level_samples of frontend, "
+                f"{levels[0]}; received {levels[1]}"
+            )
+        if self.views.spectrogram or self.views.standardise or self.objective.name == "byol":
+            raise ValueError("second: expected neither views.spectrogram nor views.standardise nor the objective byol")
+        return self
+
+    @model_validator(mode="after")
+    def views_suffice(self) -> "Recipe":
+        """A classifier is content with one, COLA takes exactly two, the others compare two or more."""
+        name, count = self.objective.name, self.views.count * (2 if self.second else 1)
+        least, most = {"classify": (1, None), "cola": (2, 2)}.get(name, (2, None))
+        if count < least or (most and count > most):
+            raise ValueError(
+                f"the objective {name} takes {least}{'' if most else ' or more'} views of a clip: received views.count "
+                f"{self.views.count}{' for each of two encoders' if self.second else ''}"
             )
         return self
 
@@ -177,6 +211,7 @@ class Recipe(Section):
         frames = front.frames(self.crop_samples)
         return augment.Views(
             crop_samples=self.crop_samples,
+            count=self.views.count,
             kind=self.views.kind,
             distance=round((self.views.distance_seconds or 0) * rate),
             noise=self.views.noise,
@@ -201,6 +236,8 @@ class Recipe(Section):
 CHOICES: dict[str, Any] = {
     "frontend": FrontEnd,
     "encoder": Encoder,
+    "second.frontend": FrontEnd,
+    "second.encoder": Encoder,
     "objective": Objective,
     "optimizer": Optimizer,
     "schedule": Schedule,

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,14 +18,14 @@ from kerascola.data.draws import kept
 from kerascola.data.folder import Folder
 from kerascola.data.pipeline import Batches, collate
 from kerascola.dsp.log_mel import LogMel
-from kerascola.encoders import build as encoders
+from kerascola.encoders import build as encoders_by_name
 from kerascola.errors import DataError, RecipeError, TrainingError
 from kerascola.evaluation.curves import draw_training
 from kerascola.frontends.frontend import clip_level, features, frontend, level
-from kerascola.models.embedder import embedder, save_embedder
+from kerascola.models.embedder import embedder, save_embedder, side_by_side
 from kerascola.models.pretrainer import Pretrainer
 from kerascola.objectives import build as objectives
-from kerascola.recipes.schema import EarlyStopping, Recipe, Train
+from kerascola.recipes.schema import EarlyStopping, Recipe, Tower, Train
 from kerascola.runtime.metadata import Metadata
 from kerascola.training.determinism import deterministic
 from kerascola.training.optimizers import averaged, optimizer
@@ -38,35 +39,39 @@ from kerascola.training.watch import EVERY, Watch
 def build(recipe: Recipe, steps_per_epoch: int, classes: int = 0) -> tuple[Pretrainer, Metadata]:
     """The compiled pre-trainer round the recipe's parts, and what the embedder's file will say of itself."""
     keras.utils.set_random_seed(recipe.train.seed)
-    spec = recipe.frontend
-    learnt = features(spec)
+    towers = [tower for tower in (recipe, recipe.second) if tower]
+    learnt = [features(tower.frontend) for tower in towers]
     with precision(recipe.train.precision):
-        encoder, frames = encoder_of(recipe)
-        least = spec.samples(frames)
-        if recipe.crop_samples < least:
+        encoders, least = zip(*map(encoder_of, towers), strict=True)
+        rate = recipe.frontend.sample_rate
+        if recipe.crop_samples < max(least):
             raise RecipeError(
-                f"{recipe.name}: expected views.crop_seconds >= {least / spec.sample_rate:g}, the {frames} frames that "
-                f"the encoder needs; received {recipe.views.crop_seconds:g}"
+                f"{recipe.name}: expected views.crop_seconds >= {max(least) / rate:g}, the least that the encoder "
+                f"needs; received {recipe.views.crop_seconds:g}"
             )
         pretrainer = Pretrainer(
-            learnt,
-            encoder,
+            learnt[0],
+            encoders[0],
             objectives.build(recipe.objective.name, classes, **recipe.objective.model_dump(exclude={"name"})),
             recipe.augmented_views(),
             recipe.train.seed,
             **{f"{recipe.views.level}_level": level_of(recipe)},
+            second=(learnt[1], encoders[1]) if recipe.second else None,
             standardise=recipe.views.standardise,
             name="pretrainer",
         )
         pretrainer.compile(optimizer(recipe.optimizer, recipe.schedule, steps_per_epoch, recipe.train.epochs))
+    dimensions = [int(encoder.output.shape[-1]) for encoder in encoders]
+    if len(set(dimensions)) > 1:
+        raise RecipeError(f"second: expected an encoder of the first one's {dimensions[0]} dimensions: {dimensions[1]}")
     metadata = Metadata(
-        sample_rate=spec.sample_rate,
+        sample_rate=rate,
         window_samples=recipe.crop_samples,
         hop_samples=recipe.crop_samples,
-        min_samples=least,
-        dimension=int(encoder.output.shape[-1]),
+        min_samples=max(least),
+        dimension=sum(dimensions),
         recipe=recipe.name,
-        frontend=dataclasses.asdict(spec),
+        frontend=dataclasses.asdict(recipe.frontend) if recipe.second is None else {},
         versions={
             "kerascola": kerascola.__version__,
             "keras": keras.__version__,
@@ -87,9 +92,11 @@ def precision(name: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def encoder_of(recipe: Recipe) -> tuple[keras.Model, int]:
-    """The encoder and the least number of frames that it takes."""
-    return encoders.build(recipe.encoder.name, recipe.frontend.shape, **recipe.encoder.model_dump(exclude={"name"}))
+def encoder_of(tower: Recipe | Tower) -> tuple[keras.Model, int]:
+    """The encoder, and the least number of samples that it needs."""
+    options = tower.encoder.model_dump(exclude={"name"})
+    encoder, frames = encoders_by_name.build(tower.encoder.name, tower.frontend.shape, **options)
+    return encoder, tower.frontend.samples(frames)
 
 
 def level_of(recipe: Recipe) -> Callable:
@@ -99,15 +106,42 @@ def level_of(recipe: Recipe) -> Callable:
 
 def shipped(recipe: Recipe, pretrainer: Pretrainer, metadata: Metadata) -> tuple[keras.Model, Metadata]:
     """The embedder at the pre-trainer's present weights, of plain Keras layers, and what its file says of itself."""
-    spec, learnt, encoder = recipe.frontend, pretrainer.features, pretrainer.encoder
+    if recipe.second is not None:
+        return side_by_side([model for model, _ in towers_shipped(recipe, pretrainer, metadata).values()]), metadata
+    spec, learnt = recipe.frontend, pretrainer.features
     if pretrainer.standardise is not None and isinstance(spec, LogMel):
         spec = spec.standardised(*statistics(pretrainer.standardise))
         learnt = features(spec)
-    if recipe.train.precision != "float32":
-        encoder, _ = encoder_of(recipe)
-        encoder.set_weights(pretrainer.encoder.get_weights())
     metadata = dataclasses.replace(metadata, frontend=dataclasses.asdict(spec))
-    return embedder(frontend(spec, learnt), encoder), metadata
+    return embedder(frontend(spec, learnt), exact(recipe, recipe, pretrainer.encoder)), metadata
+
+
+def towers_shipped(
+    recipe: Recipe, pretrainer: Pretrainer, metadata: Metadata
+) -> dict[str, tuple[keras.Model, Metadata]]:
+    """Of a recipe with two encoders each by itself, by the name of its front end."""
+    if recipe.second is None:
+        return {}
+    parts = (
+        (recipe, pretrainer.features, pretrainer.encoder),
+        (recipe.second, pretrainer.other_features, pretrainer.other_encoder),
+    )
+    made = {}
+    for tower, learnt, encoder in parts:
+        spec = tower.frontend
+        model = embedder(frontend(spec, learnt), exact(recipe, tower, encoder), f"{spec.name}_embedder")
+        of_one = {"dimension": model.output_shape[-1], "frontend": dataclasses.asdict(spec)}
+        made[spec.name] = model, dataclasses.replace(metadata, **of_one)
+    return made
+
+
+def exact(recipe: Recipe, tower: Recipe | Tower, encoder: keras.Model) -> keras.Model:
+    """The encoder as it computes in float32."""
+    if recipe.train.precision == "float32":
+        return encoder
+    plain, _ = encoder_of(tower)
+    plain.set_weights(encoder.get_weights())
+    return plain
 
 
 def pretrain(recipe: Recipe, data: str | Path, run: Run, resume: bool = False) -> Path:
@@ -120,15 +154,17 @@ def pretrain(recipe: Recipe, data: str | Path, run: Run, resume: bool = False) -
     labels = labels_of(folder, recipe)
     batches = Batches(folder, *sizes, recipe.augmented_views(), recipe.train.seed, labels)
     steps = recipe.train.steps_per_epoch or batches.steps_per_pass
-    pretrainer, metadata = build(recipe, steps, len(folder.classes))
+    pretrainer, metadata = build(recipe, steps, max(len(folder.classes), 1))
     run.begin(recipe, len(folder))
     pretrainer(collate([batches.example(*key) for key in batches.keys(0)[:2]]))  # builds every weight
     pretrainer.optimizer.build(pretrainer.trainable_variables)
     run.restore(pretrainer)
-    with faster(pretrainer.encoder):
+    with faster(pretrainer):
         train(recipe.train, pretrainer, batches, steps, run)
     draw_training(run.report, f"{recipe.name}: {run.path.name}", run.history)
     with averaged(pretrainer):
+        for name, (model, about) in towers_shipped(recipe, pretrainer, metadata).items():
+            save_embedder(model, about, run.path / f"{name}.keras")
         return save_embedder(*shipped(recipe, pretrainer, metadata), run.model)
 
 
@@ -138,10 +174,10 @@ def labels_of(folder: Folder, recipe: Recipe) -> np.ndarray | None:
     if needs == "no":
         return None
     if not folder.classes:
-        raise DataError(
-            f"the objective {name} needs labels, {folder.root} has none: put recordings of each class into a "
-            "sub-folder of its own; unlabelled ones stay outside"
-        )
+        said = f"{folder.root} has no labels: recordings of each class would be in a sub-folder of its own"
+        if needs == "all":
+            raise DataError(f"the objective {name} needs labels. {said}")
+        warnings.warn(f"{said}. The objective {name} goes on without", stacklevel=2)
     labels = kept(folder.labels, recipe.data.labelled, recipe.train.seed)
     if needs == "all" and (labels < 0).any():
         raise DataError(

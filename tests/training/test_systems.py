@@ -1,0 +1,79 @@
+"""Every recipe of the zoo trains and ships, with its parts made small and everything else as it is."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+
+from kerascola import recipes
+from kerascola.data.draws import generator
+from kerascola.data.pipeline import collate, example
+from kerascola.training.pretrain import build, shipped, towers_shipped
+from kerascola.training.step import Step
+
+SMALL = {
+    "efficientnet": ["encoder.width=0.25", "encoder.depth=0.1"],
+    "convnext": ["encoder.depths=[1, 1, 1, 1]", "encoder.widths=[8, 8, 16, 16]"],
+    "resnet": ["encoder.width=8"],
+    "resnet1d": ["encoder.width=8"],
+    "vgg": ["encoder.width=0.125", "encoder.dimension=16"],
+    "crnn": ["encoder.filters=8", "encoder.units=8"],
+}
+COMMON = ["train.batch_size=4", "train.cached_batch=null", "data.clip_seconds=3.2", "schedule.warmup_epochs=0"]
+# What one of these does, another does too: no step of its own has to be compiled for it.
+LIKE = {"cola-dot": "cola", "demo": "cola", "cola-convnext-large": "cola-convnext-tiny", "cola-resnet18": "cola"}
+LIKE |= {"cola-effnetb0": "cola-convnext-tiny", "clar-2d-fade-mask": "clar-2d"}
+
+
+def small(name: str) -> recipes.Recipe:
+    recipe = recipes.load(name)
+    changes = [
+        *SMALL[recipe.encoder.name],
+        *COMMON,
+        *(["frontend.memory=32"] if name == "cola-leaf" else []),
+        f"data.clip_seconds={max(1.2, recipe.views.crop_seconds)}",
+    ]
+    if recipe.second:
+        changes += [f"second.{change}" for change in SMALL[recipe.second.encoder.name]]
+    return recipes.load(name, changes)
+
+
+def batch(recipe: recipes.Recipe) -> dict[str, np.ndarray]:
+    rng, views = np.random.default_rng(0), recipe.augmented_views()
+    made = []
+    for index in range(4):
+        sound = rng.normal(size=recipe.clip_samples).astype(np.float32) * np.float32(0.1 * (index + 1))
+        streams = functools.partial(generator, 0, 0, index)
+        made.append(example(sound, recipe.clip_samples, views, generator(0, 0, index), streams))
+    return {**collate(made), "labels": np.array([0, 1, -1, 1], np.int32)}
+
+
+@pytest.mark.parametrize("name", [name for name in recipes.names() if name not in LIKE])
+def test_it_trains_and_ships(name):
+    recipe = small(name)
+    pretrainer, metadata = build(recipe, steps_per_epoch=2, classes=2)
+    data = batch(recipe)
+    pretrainer(data)
+    pretrainer.optimizer.build(pretrainer.trainable_variables)
+    before = [np.copy(keras.ops.convert_to_numpy(variable)) for variable in pretrainer.trainable_variables]
+    step = Step(pretrainer)
+    losses = [float(step(data)["loss"]) for _ in range(2)]
+    step.sync()
+    assert np.isfinite(losses).all() and losses[0] != losses[1]
+    after = [keras.ops.convert_to_numpy(variable) for variable in pretrainer.trainable_variables]
+    still = sum(np.array_equal(*pair) for pair in zip(before, after, strict=True))
+    assert still <= 0.1 * len(after), f"{still} of {len(after)} weights did not move"
+
+    window = data["clips"][:2, : metadata.window_samples]
+    for model, about in (shipped(recipe, pretrainer, metadata), *towers_shipped(recipe, pretrainer, metadata).values()):
+        embedding = model.predict_on_batch(window)
+        assert embedding.shape == (2, about.dimension) and np.isfinite(embedding).all()
+
+
+def test_what_is_left_out_is_like_another():
+    """The same parts by name: what differs are numbers."""
+    for name, other in LIKE.items():
+        mine, its = recipes.load(name), recipes.load(other)
+        parts = ("frontend", "objective", "schedule") if name != "cola-resnet18" else ("objective",)
+        assert [getattr(mine, part).name for part in parts] == [getattr(its, part).name for part in parts]
