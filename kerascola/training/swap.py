@@ -4,7 +4,7 @@
         step = Step(pretrainer)
 
 Inside, some layers' `call` is another way to the same numbers and gradients, over the layers' own variables, so that
-optimisers, checkpoints and saved files know nothing of it. What `fit` compiles is compiled on its first step: enter
+optimisers, checkpoints and saved files know nothing of it. What is compiled is so on its first step: enter
 before that.
 """
 
