@@ -54,10 +54,7 @@ class Rate(keras.optimizers.schedules.LearningRateSchedule):
 
 @contextmanager
 def averaged(model: keras.Model) -> Iterator[None]:
-    """Inside, the model has the weights' moving average, where its optimiser keeps one; then its own again.
-
-    At its end `fit` leaves the average in place by itself.
-    """
+    """Inside, the model has the weights' moving average, where its optimiser keeps one; then its own again."""
     descent = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # Keras wraps it to scale losses
     if not descent.use_ema or not ops.convert_to_numpy(descent.iterations):  # before the first step it is all zeros
         yield

@@ -1,10 +1,11 @@
 """Faster arithmetic for slow layers while a model trains on a CPU; the model itself stays as it is.
 
     with faster(encoder):
-        pretrainer.fit(...)
+        step = Step(pretrainer)
+        step(batch)
 
 Inside, some layers' `call` is another way to the same numbers and gradients, over the layers' own variables, so that
-optimisers, checkpoints and saved files know nothing of it. What `fit` compiles is compiled on its first step: enter
+optimisers, checkpoints and saved files know nothing of it. What a `Step` compiles is compiled at its first call: enter
 before that.
 """
 
