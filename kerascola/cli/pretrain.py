@@ -11,7 +11,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", help="a recipe's name (see `kerascola recipes list`) or a YAML file")
     parser.add_argument("--data", required=True, metavar="FOLDER", help="recordings, in any sub-folders")
     parser.add_argument("--run", metavar="DIR", help="run directory (default: runs/RECIPE-DATE-TIME)")
-    parser.add_argument("--resume", action="store_true", help="go on after the last epoch of the run in --run")
+    parser.add_argument("--resume", action="store_true", help="go on after the last checkpoint of the run in --run")
     add_changes(parser)
 
 
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"run directory: {folder}", file=sys.stderr)
     training = Run(folder)
     if args.resume and not training.state.exists():
-        print("no epoch of it is done yet: starting from the beginning", file=sys.stderr)
+        print("it has no checkpoint yet: starting from the beginning", file=sys.stderr)
     model = pretrain(recipe, args.data, training, args.resume)
     print(f"{model}\nnext: kerascola-export {model} --format onnx --out {model.with_suffix('.onnx')}")
     return 0

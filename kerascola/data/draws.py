@@ -18,6 +18,6 @@ def kept(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
     left = np.full_like(labels, -1)
     for value in np.unique(labels[labels >= 0]):
         own = np.flatnonzero(labels == value)
-        chosen = own[order(seed, 0, len(own))[: max(1, round(share * len(own)))]] if share else own[:0]
-        left[chosen] = value
+        shuffled = np.random.Generator(np.random.Philox(key=seed, counter=[0, value, 0, 3])).permutation(own)
+        left[shuffled[: max(1, round(share * len(own))) if share else 0]] = value
     return left

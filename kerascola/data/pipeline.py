@@ -56,17 +56,18 @@ class Batches:
 
     def example(self, epoch: int, clip: int) -> Batch:
         draw = generator(self.seed, epoch, clip)
-        sound = self.stretch(clip, where=draw.random())
+        read, sound = self.stretch(clip, where=draw.random())
         streams = functools.partial(generator, self.seed, epoch, clip)
         made = example(sound, self.clip_samples, self.views, draw, streams)
-        return made if self.labels is None else {**made, "labels": self.labels[clip]}
+        return made if self.labels is None else {**made, "labels": self.labels[read]}
 
-    def stretch(self, clip: int, where: float) -> np.ndarray:
-        """A file that breaks off in the middle of training is named and the next one read in its place."""
+    def stretch(self, clip: int, where: float) -> tuple[int, np.ndarray]:
+        """(clip, sound); a file that breaks off in the middle of training is named and the next one read instead."""
         seconds = self.clip_samples / self.folder.sample_rate
         for offset in range(len(self.folder)):
             try:
-                return self.folder.stretch((clip + offset) % len(self.folder), seconds, where)
+                read = (clip + offset) % len(self.folder)
+                return read, self.folder.stretch(read, seconds, where)
             except AudioError as error:
                 if self.folder.unreadable == "fail":
                     raise

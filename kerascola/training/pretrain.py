@@ -190,56 +190,62 @@ def labels_of(folder: Folder, recipe: Recipe) -> np.ndarray | None:
 
 def train(section: Train, pretrainer: Pretrainer, batches: Batches, steps: int, run: Run) -> None:
     """From where `run` is to the last epoch, with checkpoints on the way."""
-    step = Step(pretrainer, section.batch_size if section.cached_batch else None)
     stream = batches.from_step(run.step)
     saved = time.monotonic()
-    with Bar(section.epochs, steps, batches.batch_size, run.step) as bar:
+    with (
+        Step(pretrainer, section.batch_size if section.cached_batch else None) as step,
+        Bar(section.epochs, steps, batches.batch_size, len(run.history) * steps + len(run.begun)) as bar,
+    ):
         watch = Watch(bar.say)
-        for epoch in range(run.step // steps, section.epochs):
+        for epoch in range(len(run.history), section.epochs):
             if section.early_stopping and stale(run.history, section.early_stopping):
                 bar.say(f"stopped after epoch {epoch}: {section.early_stopping.monitor} gets no better")
                 break
-            begun = list(run.begun)
+            begun, before = list(run.begun), run.step - len(run.begun)
             while len(begun) < steps:
                 asked = time.monotonic()
                 batch = next(stream)
                 waited = time.monotonic() - asked
                 logs = step(batch)
                 views = logs.pop("views")
+                finish(begun, run, epoch)  # the step before: JAX would hold the batches of dozens in a queue
                 begun.append(logs)
                 bar.step(epoch + 1, logs, waited)
-                if len(begun) % EVERY == 0:
-                    watch(views, epoch * steps + len(begun))
-                if len(begun) < steps and time.monotonic() - saved > 60 * section.checkpoint_minutes:
-                    begun = numbers(begun, run, epoch)
+                within = len(begun) < steps
+                if within and len(begun) % EVERY == 0:
+                    watch(views, before + len(begun))
+                if within and time.monotonic() - saved > 60 * section.checkpoint_minutes:
+                    finish(begun, run, epoch)
                     step.sync()
-                    run.save(pretrainer, epoch * steps + len(begun), run.history, begun)
+                    run.save(pretrainer, before + len(begun), run.history, begun)
                     saved = time.monotonic()
-            begun = numbers(begun, run, epoch)
-            means = {name: float(np.mean([row[name] for row in begun])) for name in begun[0]}
-            row = {"epoch": epoch + 1, **means, **watch(views, (epoch + 1) * steps)}
+            finish(begun, run, epoch)
+            names = "loss", *sorted(begun[0].keys() - {"loss"})  # JAX has them in an order of its own
+            means = {name: float(np.mean([row[name] for row in begun])) for name in names}
+            row = {"epoch": epoch + 1, **means, **watch(views, before + steps)}
             step.sync()
-            run.save(pretrainer, (epoch + 1) * steps, [*run.history, row], [])
+            run.save(pretrainer, before + steps, [*run.history, row], [])
             saved = time.monotonic()
             bar.epoch(epoch + 1, row)
 
 
 def stale(history: list[dict[str, float]], stopping: EarlyStopping) -> bool:
-    """Whether the best is more than `patience` epochs ago."""
+    """Whether the last `patience` epochs were none of them better than the best before."""
     best, since, sign = math.inf, 0, 1 if stopping.monitor == "loss" else -1
     for row in history:
         value = sign * row[stopping.monitor]
         best, since = (value, 0) if value < best - stopping.min_delta else (best, since + 1)
-    return since > stopping.patience
+    return since >= stopping.patience
 
 
-def numbers(logs: list[dict], run: Run, epoch: int) -> list[dict[str, float]]:
-    """Waits for what is still being computed."""
-    rows = [{name: float(value) for name, value in row.items()} for row in logs]
-    for row in rows:
-        if not all(map(math.isfinite, row.values())):
-            raise TrainingError(
-                f"expected a finite loss, received {describe(row)} in epoch {epoch + 1}. What {run.path} has of the "
-                "steps before is kept; try a smaller rate: --set optimizer.learning_rate=..."
-            )
-    return rows
+def finish(begun: list[dict], run: Run, epoch: int) -> None:
+    """Waits for the last step's numbers, which may still be being computed."""
+    if not begun:
+        return
+    row = {name: float(value) for name, value in begun[-1].items()}
+    if not all(map(math.isfinite, row.values())):
+        raise TrainingError(
+            f"expected a finite loss, received {describe(row)} in epoch {epoch + 1}. What {run.path} has of the "
+            "steps before is kept; try a smaller rate: --set optimizer.learning_rate=..."
+        )
+    begun[-1] = row

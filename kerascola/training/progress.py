@@ -58,12 +58,11 @@ class Bar:
 
     def epoch(self, number: int, row: Mapping[str, float]) -> None:
         if self.bar.disable:
-            numbers = describe({name: row[name] for name in ("loss", "accuracy") if name in row})
-            self.say(f"epoch {number}/{self.epochs}  {numbers}  {self.speed()}")
+            self.say(f"epoch {number}/{self.epochs}  {describe(row)}  {self.speed()}".rstrip())
 
     def say(self, line: str) -> None:
-        self.console.print(line, highlight=False)
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def describe(logs: Mapping) -> str:
-    return "  ".join(f"{name} {float(value):.3f}" for name, value in logs.items() if name in ("loss", "accuracy"))
+    return "  ".join(f"{name} {float(logs[name]):.3f}" for name in ("loss", "accuracy") if name in logs)

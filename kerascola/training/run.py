@@ -58,6 +58,7 @@ class Run:
     def begin(self, recipe: Recipe, clips: int) -> None:
         """From a folder of `clips` recordings; which ones a step holds depends on how many there are."""
         if self.clips not in (None, clips):
+            self.begun = []  # an epoch may have another number of steps now
             warnings.warn(
                 f"{self.path} was started with {self.clips} recordings and goes on with {clips}: its losses will not "
                 "be those of a run that was never stopped",
@@ -65,7 +66,7 @@ class Run:
             )
         self.clips = clips
         self.path.mkdir(parents=True, exist_ok=True)
-        self.replace(self.path / "recipe.yaml", recipe.to_yaml())
+        self.replace(self.path / "recipe.yaml", recipe.to_yaml().encode())
         with (self.path / "environment.json").open("a") as file:
             file.write(json.dumps(environment()) + "\n")
 
@@ -81,21 +82,35 @@ class Run:
 
     def save(self, model: keras.Model, step: int, history: list[Row], begun: list[Row]) -> None:
         """After so many steps. All else is complete before `state.json` counts them, so a kill loses no checkpoint."""
-        model.save_weights(self.weights(step), overwrite=True)
+        weights = InMemory()
+        model.save_weights(weights)
+        self.replace(self.weights(step), weights.getvalue())
         if history:
-            self.replace(self.path / "metrics.csv", table(history))
+            self.replace(self.path / "metrics.csv", table(history).encode())
         states = [keras.ops.convert_to_numpy(generator).tolist() for generator in generators(model)]
         state = {"step": step, "clips": self.clips, "generators": states, "history": history, "begun": begun}
-        self.replace(self.state, json.dumps(state))
-        self.step, self.history, self.begun = step, history, begun
+        self.replace(self.state, json.dumps(state).encode())
+        self.step, self.history, self.begun, self.generators = step, history, begun, states
         for old in self.path.glob("weights-*.weights.h5"):
             if old != self.weights(step):
                 old.unlink()
 
-    def replace(self, path: Path, text: str) -> None:
+    def replace(self, path: Path, content: bytes) -> None:
+        """Whole or not at all, also where the disk is full."""
         partial = path.with_name(f".partial-{path.name}")
-        partial.write_text(text)
-        os.replace(partial, path)
+        try:
+            partial.write_bytes(content)
+            os.replace(partial, path)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+class InMemory(io.BytesIO):
+    """A file of weights for Keras, which knows one by its name: on a full disk HDF5 itself crashes the process."""
+
+    def __str__(self) -> str:
+        return "memory.weights.h5"
 
 
 def table(rows: list[Row]) -> str:

@@ -16,11 +16,11 @@ from keras import ops
 from kerascola.models.pretrainer import Pretrainer
 
 Batch = dict[str, np.ndarray]
-Logs = dict[str, Any]  # scalars, still on the device
+Logs = dict[str, Any]  # scalars and "views", the embeddings, still on the device
 
 
 class Step:
-    """`step(batch)` trains the model; `sync()` brings the model's variables to where training is."""
+    """`step(batch)` trains the model; `sync()`, or leaving the context, brings its variables to where training is."""
 
     def __init__(self, model: Pretrainer, chunk: int | None = None) -> None:
         self.core = importlib.import_module(f"kerascola.training.step_{keras.backend.backend()}").Core(model)
@@ -31,22 +31,30 @@ class Step:
 
     def cached(self, batch: Batch) -> Logs:
         core, pieces = self.core, split(batch, self.chunk)
-        states, views = [], []
+        states, embeddings = [], []
         for piece in pieces:
             states.append(core.state())
-            views.append(core.embed(piece))
+            embeddings.append(core.embed(piece))
+        views = ops.concatenate(embeddings, axis=1)
         labels = {name: values for name, values in batch.items() if name == "labels"}
-        logs, slopes, gradients = core.judge(ops.concatenate(views, axis=1), labels)
+        logs, slopes, gradients = core.judge(views, labels)
         after = core.state()
         for piece, state, slope in zip(pieces, states, ops.split(slopes, len(pieces), axis=1), strict=True):
             core.set_state(state)  # the same noise and dropped branches as the first time
             gradients = [added(*pair) for pair in zip(gradients, core.pull(piece, slope), strict=True)]
         core.set_state(after)
         core.apply(gradients)
-        return logs
+        return {**logs, "views": views}
 
     def sync(self) -> None:
         self.core.sync()
+
+    def __enter__(self) -> "Step":
+        return self
+
+    def __exit__(self, *exception) -> None:
+        """Also where it is interrupted: the model has what was learnt."""
+        self.sync()
 
 
 def split(batch: Batch, size: int) -> list[Batch]:

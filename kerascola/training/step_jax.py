@@ -9,11 +9,12 @@ class Core:
     def __init__(self, model) -> None:
         self.model = model
         self.held: tuple[list, list, list] | None = None
-        self.run_step = jax.jit(self.plain, donate_argnums=(0, 2))
+        # Nothing is donated: an interrupt comes as a compiled call returns, before what it gives is held.
+        self.run_step = jax.jit(self.plain)
         self.run_embed = jax.jit(self.embedded)
         self.run_judge = jax.jit(self.judged)
         self.run_pull = jax.jit(self.pulled)
-        self.run_apply = jax.jit(self.applied, donate_argnums=(0, 1))
+        self.run_apply = jax.jit(self.applied)
 
     def groups(self):
         """What is trained, what else moves, and the optimiser's."""

@@ -2,9 +2,10 @@
 
     with faster(encoder):
         step = Step(pretrainer)
+        step(batch)
 
 Inside, some layers' `call` is another way to the same numbers and gradients, over the layers' own variables, so that
-optimisers, checkpoints and saved files know nothing of it. What is compiled is so on its first step: enter
+optimisers, checkpoints and saved files know nothing of it. What a `Step` compiles is compiled at its first call: enter
 before that.
 """
 

@@ -52,7 +52,7 @@ def test_what_is_missing_comes_with_the_command_that_brings_it(monkeypatch, caps
     report = json.loads(capsys.readouterr().out)
     commands = report["commands"]
     assert commands["embed"] == {"ready": True, "missing": [], "install": ""}
-    assert commands["pretrain"]["missing"] == ["jax", "rich"]
+    assert commands["pretrain"]["missing"] == ["jax", "rich", "matplotlib"]
     assert commands["pretrain"]["install"] == 'pip install "kerascola[train,jax]"'
     assert commands["kerascola-export"]["missing"] == ["jax", "onnx", "jax2onnx"]
     assert commands["kerascola-export"]["install"] == 'pip install "kerascola[export,jax]"'
@@ -60,7 +60,7 @@ def test_what_is_missing_comes_with_the_command_that_brings_it(monkeypatch, caps
 
     assert main(["doctor"]) == 0
     text = capsys.readouterr().out
-    assert "missing jax, rich" in text and 'pip install "kerascola[train,jax]"' in text
+    assert "missing jax, rich, matplotlib" in text and 'pip install "kerascola[train,jax]"' in text
 
 
 def test_all_is_ready_when_all_is_there(monkeypatch, capsys):

@@ -69,7 +69,7 @@ def test_the_run_directory_is_named_for_the_recipe_and_the_time(trained, capsys)
 
 def test_resuming_what_has_not_begun_begins_and_says_so(trained, capsys):
     assert main(["pretrain", "cola", "--data", "x", "--run", "new", "--resume"]) == 0
-    assert "no epoch of it is done yet: starting from the beginning" in capsys.readouterr().err
+    assert "it has no checkpoint yet: starting from the beginning" in capsys.readouterr().err
     assert trained[0][3] is True
 
 

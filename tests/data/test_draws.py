@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from kerascola.data.draws import generator, order
+from kerascola.data.draws import generator, kept, order
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,27 @@ def test_an_order_is_a_permutation_of_its_own_for_each_seed_and_epoch():
 def test_an_order_is_not_the_draws_of_the_first_clip():
     bits = np.random.Generator(np.random.Philox(key=3, counter=[0, 0, 4, 0]))
     assert order(3, 4, 50).tolist() != bits.permutation(50).tolist()
+
+
+LABELS = np.array([0, 1, 2, -1] * 10 + [3], np.int32)
+
+
+@pytest.mark.parametrize("share, counts", [(1, [10, 10, 10, 1]), (0.5, [5, 5, 5, 1]), (0.01, [1] * 4), (0, [0] * 4)])
+def test_a_share_of_each_class_keeps_its_labels(share, counts):
+    left = kept(LABELS, share, seed=3)
+    assert left.dtype == np.int32
+    assert [(left == value).sum() for value in range(4)] == counts
+    assert set(left[left != LABELS].tolist()) <= {-1}
+    np.testing.assert_array_equal(kept(LABELS, share, seed=3), left)
+
+
+def test_golden_labels():
+    assert np.flatnonzero(kept(LABELS, 0.2, seed=7) >= 0).tolist() == [1, 2, 4, 9, 18, 24, 40]
+
+
+def test_which_labels_are_kept_differs_by_seed_and_class_and_grows_with_the_share():
+    left = [kept(LABELS, 0.5, seed) for seed in range(5)]
+    assert len({tuple(labels) for labels in left}) == 5
+    places = [tuple(np.flatnonzero(left[0][LABELS == value] >= 0)) for value in range(3)]
+    assert len(set(places)) > 1  # or else of each class the same speaker's recordings
+    assert set(np.flatnonzero(kept(LABELS, 0.2, 0) >= 0)) <= set(np.flatnonzero(left[0] >= 0))

@@ -28,6 +28,28 @@ def test_every_sound_below_in_order_of_path(place):
     assert folder.seconds.tolist() == [3.0, 2.0, 1.0] and len(folder) == 3
 
 
+def test_labels_are_the_first_folders_below(place):
+    write(place / "a.b/deep/d.wav", 0.5)
+    folder = Folder(place, 16000)
+    assert folder.classes == ("a", "a.b")
+    assert dict(zip([p.name for p in folder.paths], folder.labels.tolist(), strict=True)) == {
+        "c.flac": 0,
+        "z.WAV": 0,
+        "d.wav": 1,
+        "b.wav": -1,
+    }
+    assert folder.labels.dtype == np.int32
+    (place / "a.b/deep/d.wav").write_text("no sound")
+    with pytest.warns(UserWarning):
+        assert Folder(place, 16000, unreadable="skip").classes == ("a",)
+
+
+def test_without_sub_folders_there_are_no_classes(tmp_path):
+    write(tmp_path / "x.wav", 0.5)
+    folder = Folder(tmp_path, 16000)
+    assert folder.classes == () and folder.labels.tolist() == [-1]
+
+
 def test_stretches_are_those_parts_of_the_file(place):
     folder = Folder(place, 16000)
     whole = read(folder.paths[0], 16000)

@@ -29,7 +29,7 @@ def folder(tmp_path):
 
 
 def take(batches: Batches, count: int, step: int = 0, threads: int = 2) -> list[dict[str, np.ndarray]]:
-    return [batch for (batch,) in islice(batches.from_step(step, threads), count)]
+    return list(islice(batches.from_step(step, threads), count))
 
 
 def source(clip: np.ndarray) -> tuple[int, int, np.ndarray]:
@@ -122,3 +122,16 @@ def test_or_is_named_and_replaced_by_the_next(folder):
         path.unlink(missing_ok=True)
     with pytest.warns(UserWarning), pytest.raises(DataError, match="no file can be read any more"):
         take(batches, 1)
+
+
+def test_labels_are_those_of_the_files_that_were_read(folder):
+    labels = np.arange(len(LENGTHS), dtype=np.int32) * 10 - 1
+    folder.unreadable = "skip"
+    batches = Batches(folder, 4, CLIP, VIEWS, seed=2, labels=labels)
+    assert "labels" not in take(Batches(folder, 4, CLIP, VIEWS, seed=2), 1)[0]
+    folder.paths[4].unlink()
+    with pytest.warns(UserWarning, match=r"skipped: .*04\.wav"):
+        taken = take(batches, 8)
+    for batch in taken:
+        assert batch["labels"].dtype == np.int32
+        assert batch["labels"].tolist() == [labels[source(clip)[0]] for clip in batch["clips"]]

@@ -1,113 +1,198 @@
+import errno
 import itertools
 import json
+import re
+from pathlib import Path
 
-import keras
-import numpy as np
 import pytest
+from pretrainers_for_tests import CLIPS, batch, state, tiny_pretrainer
 
 from kerascola import recipes
-from kerascola.training.callbacks import Checkpoint
+from kerascola.models.pretrainer import Pretrainer
+from kerascola.recipes.schema import Train
+from kerascola.training.pretrain import train
 from kerascola.training.run import Run
 
-
-class Noisy(keras.Model):
-    """What is random in a pre-trainer: dropped branches of a functional model, noise of its own."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        inputs = keras.Input((4,))
-        x = keras.layers.BatchNormalization()(keras.layers.Dense(8)(inputs))
-        self.part = keras.Model(inputs, keras.layers.Dense(1)(keras.layers.Dropout(0.5, noise_shape=(None, 1))(x)))
-        self.noise_seed = keras.random.SeedGenerator(3)
-
-    def call(self, inputs, training: bool = False):
-        return self.part(inputs, training=training) + keras.random.normal((4, 1), seed=self.noise_seed)
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        return keras.ops.mean(y_pred * y_pred)
+STEPS = 3
+RANDOM = {"noise": 0.2, "dropped": 0.4, "batch_norm": True}  # what a checkpoint has to hold beside the weights
 
 
-def model() -> keras.Model:
-    keras.utils.set_random_seed(1)
-    made = Noisy()
-    made.compile(optimizer=keras.optimizers.Adam(0.05))
-    made(np.zeros((4, 4), np.float32))
-    made.optimizer.build(made.trainable_variables)
-    return made
+class Batches:
+    """Number `step` of a stream without end; `stop` of them are given, then comes an interrupt."""
+
+    batch_size = CLIPS
+
+    def __init__(self, stop: int | None = None) -> None:
+        self.stop = stop
+
+    def from_step(self, step: int):
+        for number in itertools.count(step):
+            if number == self.stop:
+                raise KeyboardInterrupt
+            yield batch(number)
 
 
-def fit(made: keras.Model, run: Run, epochs: int) -> None:
-    data = np.random.default_rng(0).normal(size=(4, 4)).astype(np.float32)
-    batches = ((data,) for _ in itertools.count())
-    options = {"initial_epoch": run.epoch, "steps_per_epoch": 3, "shuffle": False, "verbose": 0}
-    made.fit(batches, epochs=epochs, callbacks=[Checkpoint(run)], **options)
+def go_on(run: Run, epochs: int, stop: int | None = None, minutes: float = 0.0) -> Pretrainer:
+    """A new process's training: a model of its own, which takes over what the run has."""
+    model = tiny_pretrainer(**RANDOM)
+    for _ in range(run.step % 2):
+        model(batch(0), training=True)  # its generators stand elsewhere
+    run.restore(model)
+    section = Train(batch_size=CLIPS, epochs=epochs, checkpoint_minutes=minutes)
+    train(section, model, Batches(stop), STEPS, run)
+    return model
 
 
 @pytest.fixture
 def begun(tmp_path):
-    def begin(name: str, resume: bool = False) -> Run:
+    def begin(name: str, resume: bool = False, clips: int = 4) -> Run:
         run = Run(tmp_path / name)
         run.open(recipes.load("cola"), resume)
-        run.begin(recipes.load("cola"), clips=4)
+        run.begin(recipes.load("cola"), clips)
         return run
 
     return begin
 
 
-def test_a_checkpoint_holds_weights_optimiser_and_every_generator(begun):
+def test_stopped_after_any_step_it_goes_on_as_if_nothing_had_been(begun):
     straight = begun("straight")
-    fit(model(), straight, epochs=4)
-    fit(model(), begun("stopped"), epochs=2)
+    expected = state(go_on(straight, epochs=3))
+    assert len({row["loss"] for row in straight.history}) == 3
+    for stop in (4, 5, 6, 7):
+        with pytest.raises(KeyboardInterrupt):
+            go_on(begun("stopped", resume=True), epochs=3, stop=stop)
+        run = begun("stopped", resume=True)
+        assert (run.step, len(run.history), len(run.begun)) == (stop, *divmod(stop, STEPS))
+    found = state(go_on(run, epochs=3))
+    assert run.history == straight.history  # to the last bit
+    for received, value in zip(found.values(), expected.values(), strict=True):
+        assert (received == value).all()
+    for name in ("metrics.csv", "state.json"):
+        assert (run.path / name).read_text() == (straight.path / name).read_text()
 
-    run = begun("stopped", resume=True)
-    assert run.epoch == 2
-    again = model()
-    for _ in range(3):
-        again(np.zeros((4, 4), np.float32), training=True)  # its generators stand elsewhere
-    run.restore(again)
-    fit(again, run, epochs=4)
-    for row, expected in zip(run.history, straight.history, strict=True):
-        assert row == pytest.approx(expected, rel=1e-6)
-    assert len({row["loss"] for row in run.history}) == 4
+
+def test_checkpoints_within_an_epoch_come_by_the_clock(begun):
+    with pytest.raises(KeyboardInterrupt):
+        go_on(begun("run"), epochs=3, stop=5, minutes=10)
+    assert begun("run", resume=True).step == 3  # after each epoch there is one anyway
 
 
-def test_a_kill_at_any_moment_leaves_the_last_epoch_whole(begun, monkeypatch):
-    """State is written last: whatever is torn before that belongs to an epoch that does not count yet."""
-    fit(model(), begun("run"), epochs=1)
-    for torn in ("weights", "history.csv", "state.json"):
+def test_an_interrupt_leaves_the_model_where_training_was(begun):
+    model = tiny_pretrainer(**RANDOM)
+    with pytest.raises(KeyboardInterrupt):
+        train(Train(epochs=2, checkpoint_minutes=10), model, Batches(stop=2), STEPS, begun("run"))
+    run = begun("other")
+    with pytest.raises(KeyboardInterrupt):
+        go_on(run, epochs=2, stop=2)
+    saved = tiny_pretrainer(**RANDOM)
+    run.restore(saved)
+    for received, value in zip(state(model).values(), state(saved).values(), strict=True):
+        assert (received == value).all()
+
+
+@pytest.mark.parametrize("within", [False, True])
+def test_a_kill_at_any_moment_leaves_the_last_checkpoint_whole(begun, monkeypatch, within):
+    """State is written last: whatever is torn before that belongs to a checkpoint that does not count yet."""
+    done = STEPS + 1 if within else STEPS
+    with pytest.raises(KeyboardInterrupt):
+        go_on(begun("run"), epochs=2, stop=done)
+    for torn in ("weights-", "metrics.csv", "state.json"):
         run = begun("run", resume=True)
-        made = model()
-        run.restore(made)
 
-        def torn_weights(path, overwrite):
-            path.write_bytes(b"half of it")
-            raise KeyboardInterrupt
-
-        def torn_text(path, text):
-            path.with_name(f".partial-{path.name}").write_text(text[:5])
-            raise KeyboardInterrupt
-
-        def torn_table(table, rows):
+        def torn_file(path, content, torn=torn, own=run.replace):
+            if not path.name.startswith(torn):
+                return own(path, content)
+            path.with_name(f".partial-{path.name}").write_bytes(content[:5])
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            if torn == "weights":
-                patch.setattr(made, "save_weights", torn_weights)
-            elif torn == "state.json":
-                patch.setattr(run, "replace", torn_text)
-            else:
-                patch.setattr("csv.DictWriter.writerows", torn_table)
+            patch.setattr(run, "replace", torn_file)
             with pytest.raises(KeyboardInterrupt):
-                run.save(made, {"loss": 1.0})
+                go_on(run, epochs=2)
         resumed = begun("run", resume=True)
-        assert resumed.epoch == 1, torn
-        resumed.restore(model())
+        assert (resumed.step, len(resumed.begun)) == (done, done - STEPS), torn
+        resumed.restore(tiny_pretrainer(**RANDOM))
 
-    fit(model(), resumed, epochs=2)
+    go_on(resumed, epochs=2)
     weights = [p.name for p in resumed.path.glob("weights-*")]
-    assert weights == ["weights-00002.weights.h5"]
-    assert (resumed.path / "history.csv").read_text().count("\n") == 3
+    assert weights == [f"weights-{2 * STEPS:08}.weights.h5"]
+    assert (resumed.path / "metrics.csv").read_text().count("\n") == 3
     assert len(json.loads(resumed.state.read_text())["history"]) == 2
+    straight = begun("straight")
+    go_on(straight, epochs=2)
+    assert resumed.history == straight.history
+
+
+@pytest.mark.parametrize("torn", ["weights-", "metrics.csv", "state.json"])
+def test_a_full_disk_spares_the_last_checkpoint_and_holds_no_remains(begun, monkeypatch, torn):
+    with pytest.raises(KeyboardInterrupt):
+        go_on(begun("run"), epochs=2, stop=2 * STEPS - 1)
+    before = begun("run", resume=True)
+    own = Path.write_bytes
+
+    def full(path, content):
+        if not path.name.startswith(f".partial-{torn}"):
+            return own(path, content)
+        own(path, content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")  # as `write` has it, without the file's name
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(OSError, match=f"No space left on device: .*/{torn}"):
+            go_on(begun("run", resume=True), epochs=2)
+    assert not list(before.path.glob(".partial-*"))
+    resumed = begun("run", resume=True)
+    assert (resumed.step, resumed.begun) == (before.step, before.begun)
+    go_on(resumed, epochs=2)
+    assert len(resumed.history) == 2
+
+
+def test_what_the_system_does_not_let_write_is_an_error_with_the_files_name(begun):
+    """By the limit on a file's size, which is met as a full disk is: HDF5 would crash."""
+    resource = pytest.importorskip("resource", reason="limits of a process are Unix's")
+    run = begun("run")
+    go_on(run, epochs=1)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"File too large: .*weights-00000004\.weights\.h5"):
+            go_on(begun("run", resume=True), epochs=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.name for path in run.path.glob("*weights-*")] == ["weights-00000003.weights.h5"]
+    go_on(begun("run", resume=True), epochs=2)
+
+
+def test_with_other_recordings_the_epoch_begins_again(begun):
+    """It may have fewer steps than were done of it."""
+    with pytest.raises(KeyboardInterrupt):
+        go_on(begun("run"), epochs=2, stop=STEPS + 2)
+    with pytest.warns(UserWarning, match="started with 4 recordings and goes on with 5: its losses will not"):
+        run = begun("run", resume=True, clips=5)
+    assert (run.step, len(run.history), run.begun) == (STEPS + 2, 1, [])
+    go_on(run, epochs=2)
+    assert run.step == 2 * STEPS + 2 and [row["epoch"] for row in run.history] == [1, 2]
+    assert [path.name for path in run.path.glob("weights-*")] == [run.weights(run.step).name]
+
+
+def test_finished_it_stays_as_it_is(begun):
+    run = begun("run")
+    expected = state(go_on(run, epochs=2))
+    before = {path.name: path.read_bytes() for path in run.path.iterdir() if path.name != "environment.json"}
+    found = state(go_on(begun("run", resume=True), epochs=2))
+    for received, value in zip(found.values(), expected.values(), strict=True):
+        assert (received == value).all()
+    after = {path.name: path.read_bytes() for path in run.path.iterdir() if path.name != "environment.json"}
+    assert after == before
+
+
+def test_every_start_is_noted(begun):
+    for resume in (False, True):
+        run = begun("run", resume)
+    lines = [json.loads(line) for line in (run.path / "environment.json").read_text().splitlines()]
+    assert len(lines) == 2
+    assert {"started", "command", "kerascola", "keras", "backend", "python", "machine", "cores"} <= set(lines[1])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}", lines[1]["started"])
 
 
 def test_opening_writes_nothing(tmp_path):
