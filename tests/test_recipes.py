@@ -240,3 +240,29 @@ def test_a_front_end_without_spectrograms_has_none_to_augment():
     assert "mix_back mixes powers" in refusal(
         "cola", ["frontend={name: spectra}", "views.spectrogram=[{name: mix_back}]"]
     )
+
+
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        (["train.cached_batch=100"], "expected cached_batch to be a multiple of batch_size 64, received 100"),
+        (
+            ["train.cached_batch=128", "objective={name: byol}"],
+            "train.cached_batch: the objective byol compares a clip",
+        ),
+        (["objective={name: bjol}"], "objective: unknown objective 'bjol'; did you mean 'byol'? Expected one of: cola"),
+        (["objective={name: byol, momentun: 1}"], "objective.momentun: unknown key; did you mean 'momentum'? Known: "),
+        (["objective={name: classify, x: 1}"], "objective.x: unknown key. Known: name"),
+        (["objective={name: clar, classes: 3}"], "objective.classes: unknown key. Known: name, variant, temperature"),
+        (["data.labelled=1.5"], "data.labelled: Input should be less than or equal to 1"),
+        (["train.checkpoint_minutes=-1"], "train.checkpoint_minutes: Input should be greater than or equal to 0"),
+    ],
+)
+def test_training_that_cannot_be_is_refused(changes, said):
+    assert said in refusal("cola", changes)
+
+
+def test_objectives_are_chosen_by_name():
+    for name in ("cola", "nt_xent", "supcon", "clar", "classify", "byol", "vicreg", "alignment_uniformity"):
+        assert recipes.load("cola", [f"objective={{name: {name}}}"]).objective.name == name
+    assert recipes.load("cola", ["train.cached_batch=128"]).train.cached_batch == 128

@@ -91,7 +91,7 @@ class Run:
         state = {"step": step, "clips": self.clips, "generators": states, "history": history, "begun": begun}
         self.replace(self.state, json.dumps(state).encode())
         self.step, self.history, self.begun, self.generators = step, history, begun, states
-        for old in self.path.glob("weights-*.weights.h5"):
+        for old in self.path.glob("*weights-*.weights.h5"):  # and what a kill left of one
             if old != self.weights(step):
                 old.unlink()
 
