@@ -5,8 +5,9 @@
 64 synthesised sounds of 10 s at 16 kHz in wav files. Each recipe on each backend is a process of its own, as `kerascola
 pretrain` starts it. `clips_s` is of the whole loop, reading, cropping and drawing included; `outside` the share of its
 time beyond that of the same steps on a batch that is there; `cached` what a clip costs where a batch three times as
-large goes through the encoder in three parts (gradient caching), times what it costs in one of this size; `peak_gb` the process's peak of memory, caching
-aside. Medians over the steps, of which the first two are left out. Writes benchmarks/results/pretrain.csv.
+large goes through the encoder in three parts (gradient caching), times what it costs in one of this size; `peak_gb` the
+process's peak of memory, caching aside. Medians over the steps, of which the first two are left out.
+Writes benchmarks/results/pretrain.csv.
 """
 
 import argparse

@@ -36,7 +36,7 @@ def tiny_pretrainer(
     for weight in encoder.trainable_variables:  # none at zero, where roots and directions have no slope
         weight.assign(weight + keras.random.uniform(weight.shape, 0.0, 0.3))
     views = Views(crop_samples=CROP, noise=noise)
-    model = Pretrainer(features, encoder, objective(), views, seed=3, level=lambda clips: 3.0 * clips)
+    model = Pretrainer(features, encoder, objective(), views, seed=3, clip_level=lambda clips: 3.0 * clips)
     model.compile(optimizer=optimizer or keras.optimizers.SGD(0.3, momentum=0.9))
     model(batch(0))
     model.optimizer.build(model.trainable_variables)

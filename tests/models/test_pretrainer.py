@@ -33,7 +33,7 @@ LEVEL = functools.partial(clip_level, spec=LogMel())
 def pretrainer():
     keras.utils.set_random_seed(0)
     encoder = efficientnet(width=0.25, depth=0.3, drop_connect=0.0)
-    model = Pretrainer(log_mel(LogMel()), encoder, Cola("dot", dimension=32), VIEWS, seed=3, level=LEVEL)
+    model = Pretrainer(log_mel(LogMel()), encoder, Cola("dot", dimension=32), VIEWS, seed=3, clip_level=LEVEL)
     model.compile(optimizer=keras.optimizers.Adam(3e-3))
     return model
 
@@ -98,7 +98,7 @@ def test_every_augmentation_runs_in_the_compiled_step_and_leaves_the_gradients_f
     def level(clips):
         return gain(LEVEL(clips)[..., None])[..., 0]
 
-    model = Pretrainer(log_mel(recipe.frontend), encoder, Cola("dot", dimension=32), views, seed=3, level=level)
+    model = Pretrainer(log_mel(recipe.frontend), encoder, Cola("dot", dimension=32), views, seed=3, clip_level=level)
     model.gain = gain
     model.compile(optimizer=keras.optimizers.SGD(1e-3))
     data = batch(samples=recipe.clip_samples)
