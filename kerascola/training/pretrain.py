@@ -217,7 +217,7 @@ def train(section: Train, pretrainer: Pretrainer, batches: Batches, steps: int, 
                 if within and time.monotonic() - saved > 60 * section.checkpoint_minutes:
                     finish(begun, run, epoch)
                     step.sync()
-                    run.save(pretrainer, before + len(begun), run.history, begun)
+                    run.save(pretrainer, before + len(begun), run.history, list(begun))
                     saved = time.monotonic()
             finish(begun, run, epoch)
             names = "loss", *sorted(begun[0].keys() - {"loss"})  # JAX has them in an order of its own

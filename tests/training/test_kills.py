@@ -24,8 +24,8 @@ views:
 objective: {{name: nt_xent, hidden: [8], dimension: 8}}
 optimizer: {{learning_rate: 3.0e-3, ema: 0.9}}
 data: {{clip_seconds: 0.3}}
-train:
-  {{batch_size: 8, epochs: {EPOCHS}, steps_per_epoch: {STEPS}, deterministic: true, checkpoint_minutes: 0, cached_batch: 16}}
+train: {{epochs: {EPOCHS}, steps_per_epoch: {STEPS}, deterministic: true, checkpoint_minutes: 0, cached_batch: 16,
+  batch_size: 8}}
 """
 
 COMMAND = [sys.executable, "-m", "kerascola.cli", "pretrain"]

@@ -24,9 +24,9 @@ from kerascola.errors import DataError, RecipeError, TrainingError
 from kerascola.frontends.frontend import clip_level
 from kerascola.models.embedder import load_embedder
 from kerascola.recipes.schema import EarlyStopping
+from kerascola.training import progress
 from kerascola.training.descent import Lars
 from kerascola.training.optimizers import averaged
-from kerascola.training import progress
 from kerascola.training.pretrain import build, labels_of, pretrain, shipped, stale
 from kerascola.training.run import Run
 from kerascola.training.step import Step
