@@ -19,6 +19,7 @@ from rich.console import Console
 
 from kerascola import recipes
 from kerascola.cli import main
+from kerascola.data.folder import Folder
 from kerascola.data.pipeline import collate
 from kerascola.errors import DataError, RecipeError, TrainingError
 from kerascola.frontends.frontend import clip_level
@@ -405,9 +406,16 @@ def test_labels_are_of_the_folders_and_a_share_of_them(labelled, place):
         found("objective={name: classify}", "data.labelled=0")
 
 
-@pytest.mark.parametrize("name", ["clar", "supcon", "classify"])
-def test_missing_labels_are_said_before_anything_is_written(place, tmp_path, name):
-    recipe = recipes.load(str(place / "tiny.yaml"), [f"objective={{name: {name}}}"])
-    with pytest.raises(DataError, match=f"the objective {name} needs labels, .*sounds has none: .* sub-folder"):
+def test_missing_labels_are_said_before_anything_is_written(place, tmp_path):
+    recipe = recipes.load(str(place / "tiny.yaml"), ["objective={name: classify}"])
+    with pytest.raises(DataError, match="the objective classify needs labels. .*sounds has no labels: .* sub-folder"):
         pretrain(recipe, place / "sounds", Run(tmp_path / "run"))
     assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["clar", "supcon"])
+def test_what_needs_some_labels_goes_on_without_any_and_says_so(place, name):
+    recipe = recipes.load(str(place / "tiny.yaml"), [f"objective={{name: {name}}}"])
+    folder = Folder(place / "sounds", 16000)
+    with pytest.warns(UserWarning, match=f"sounds has no labels: .* The objective {name} goes on without"):
+        assert (labels_of(folder, recipe) == -1).all()
