@@ -1,6 +1,7 @@
 """The model that is trained: sound in, its views, one pass through the encoder, a loss out."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
@@ -41,11 +42,12 @@ class Pretrainer(keras.Model):
     ) -> None:
         super().__init__(autocast=False, **kwargs)  # what was drawn stays whole: bfloat16 knows no frame 301
         self.features, self.encoder, self.objective = features, encoder, objective
-        self.other_features, self.other_encoder = second or (None, None)
+        self.other_features: Any = second[0] if second else None
+        self.other_encoder: Any = second[1] if second else None
         self.views, self.clip_level, self.crop_level = views, clip_level, crop_level
         self.standardise = Standardise(name="standardise") if standardise else None
         self.noise_seed = keras.random.SeedGenerator(seed)
-        self.target = follower(encoder) if objective.needs_target else None
+        self.target: Any = follower(encoder) if objective.needs_target else None
 
     def normal(self, shape):
         return keras.random.normal(shape, dtype="float32", seed=self.noise_seed)

@@ -126,7 +126,7 @@ def towers_shipped(
         (recipe, pretrainer.features, pretrainer.encoder),
         (recipe.second, pretrainer.other_features, pretrainer.other_encoder),
     )
-    made = {}
+    made: dict[str, tuple[keras.Model, Metadata]] = {}
     for tower, learnt, encoder in parts:
         spec = tower.frontend
         model = embedder(frontend(spec, learnt), exact(recipe, tower, encoder), f"{spec.name}_embedder")

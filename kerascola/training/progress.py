@@ -26,7 +26,8 @@ class Bar:
             disable=not self.console.is_terminal,
         )
         self.task = self.bar.add_task("compiling", total=epochs * steps, completed=done, numbers="loss ...")
-        self.shown, self.waited, self.since, self.count = 0.0, 0.0, None, 0
+        self.shown, self.waited, self.count = 0.0, 0.0, 0
+        self.since: float | None = None
 
     def __enter__(self) -> "Bar":
         self.bar.start()

@@ -27,10 +27,10 @@ class Step:
         self.chunk = chunk
 
     def __call__(self, batch: Batch) -> Logs:
-        return self.core.step(batch) if self.chunk is None else self.cached(batch)
+        return self.core.step(batch) if self.chunk is None else self.cached(batch, self.chunk)
 
-    def cached(self, batch: Batch) -> Logs:
-        core, pieces = self.core, split(batch, self.chunk)
+    def cached(self, batch: Batch, size: int) -> Logs:
+        core, pieces = self.core, split(batch, size)
         states, embeddings = [], []
         for piece in pieces:
             states.append(core.state())

@@ -4,11 +4,13 @@ import jax
 import keras
 from jax import numpy as jnp
 
+State = tuple[list, list, list]  # what is trained, what else moves, and the optimiser's
+
 
 class Core:
     def __init__(self, model) -> None:
         self.model = model
-        self.held: tuple[list, list, list] | None = None
+        self.held: State | None = None
         # Nothing is donated: an interrupt comes as a compiled call returns, before what it gives is held.
         self.run_step = jax.jit(self.plain)
         self.run_embed = jax.jit(self.embedded)
@@ -17,13 +19,14 @@ class Core:
         self.run_apply = jax.jit(self.applied)
 
     def groups(self):
-        """What is trained, what else moves, and the optimiser's."""
+        """The variables of a `State`."""
         model = self.model
         return model.trainable_variables, model.non_trainable_variables, model.optimizer.variables
 
-    def values(self) -> tuple[list, list, list]:
+    def values(self) -> State:
         if self.held is None:
-            self.held = tuple([variable.value for variable in group] for group in self.groups())
+            trained, state, descent = ([variable.value for variable in group] for group in self.groups())
+            self.held = trained, state, descent
         return self.held
 
     def sync(self) -> None:
