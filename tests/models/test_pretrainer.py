@@ -19,9 +19,10 @@ from kerascola.training.step import Step
 
 CROP = 4800
 SMALL = ["views.crop_seconds=0.3", "data.clip_seconds=0.6"]
-WAVEFORM = """[{name: gain}, {name: polarity}, {name: noise}, {name: mix}, {name: fade}, {name: time_mask},
+WAVEFORM = """[{name: gain}, {name: polarity}, {name: mix}, {name: fade}, {name: time_mask},
   {name: time_shift}, {name: low_pass}, {name: high_pass}, {name: band_eq}, {name: reverb},
-  {name: time_stretch, window: 256}, {name: pitch_shift, window: 256}]"""
+  {name: time_stretch, window: 256}, {name: pitch_shift, window: 256},
+  {name: noise, probability: 1}]"""  # last and always: a log-mel of silence itself has no slope
 SPECTROGRAM = """[{name: spec_augment, time_masks: 0}, {name: frame_mask}, {name: multiply}, {name: gaussian_noise},
   {name: mix_back}, {name: resized_crop, interpolation: bicubic}, {name: time_warp}, {name: blur},
   {name: time_reversal}, {name: roll, frames: 5, bands: 5}]"""
