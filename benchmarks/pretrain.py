@@ -61,7 +61,8 @@ def measure(name: str, folder: str, size: int, steps: int) -> dict:
     from kerascola import recipes
     from kerascola.data.folder import Folder
     from kerascola.data.pipeline import Batches
-    from kerascola.training.pretrain import build, labels_of
+    from kerascola.training.assembly import build
+    from kerascola.training.pretrain import labels_of
     from kerascola.training.step import Step
     from kerascola.training.swap import faster
 

@@ -38,7 +38,8 @@ def run(args: argparse.Namespace) -> int:
 
     say("2/5 pre-training (COLA: two stretches of one sound belong together)")
     from kerascola.models.embedder import save_embedder
-    from kerascola.training.pretrain import build, pretrain, shipped
+    from kerascola.training.assembly import build, shipped
+    from kerascola.training.pretrain import pretrain
     from kerascola.training.run import Run
 
     pretrainer, metadata = build(recipe, steps_per_epoch=1)

@@ -32,7 +32,7 @@ class Batches:
         if len(folder) < batch_size:
             raise DataError(
                 f"a batch of {batch_size} needs as many clips, {folder.root} has {len(folder)}: "
-                f"--set train.batch_size={max(2, len(folder))} or add recordings"
+                f"--set train.batch_size={max(2, len(folder))} (or a smaller train.cached_batch), or add recordings"
             )
         self.folder, self.batch_size, self.seed = folder, batch_size, seed
         self.clip_samples, self.views, self.labels = clip_samples, views, labels

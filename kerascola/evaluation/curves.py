@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 COLOUR = "#1f6feb"
 PANELS = {
     "loss": "loss",
-    "accuracy": "share of clips whose other view is found in the batch",
+    "accuracy": "share of right answers: the other view, or the class",
     "effective_rank": "effective rank of the embeddings: 1 when collapsed",
     "uniformity": "uniformity: 0 when collapsed",
     "alignment": "distance of two views of a clip",

@@ -16,8 +16,9 @@ from kerascola.audio.read import duration, read
 from kerascola.data.draws import generator
 from kerascola.data.pipeline import collate, example
 from kerascola.dsp.windows import taper
-from kerascola.frontends.frontend import clip_level, features, level
+from kerascola.frontends.frontend import features
 from kerascola.recipes.schema import Recipe
+from kerascola.training.assembly import level_of
 
 WINDOW, RANGE_DB = 512, 80
 
@@ -53,8 +54,9 @@ def preview(recipe: Recipe, files: Sequence[str | Path], seed: int = 0) -> Previ
         array = np.asarray(ops.convert_to_numpy(x))[::n]
         return array[..., 0] if array.ndim == 4 else array  # of several channels the first
 
-    clips = clip_level(tensors["clips"], spec) if recipe.views.level == "clip" else tensors["clips"]
-    crop_level = functools.partial(level, spec=spec) if recipe.views.level == "crop" else None
+    to_level = level_of(recipe)
+    clips = to_level(tensors["clips"]) if recipe.views.level == "clip" else tensors["clips"]
+    crop_level = to_level if recipe.views.level == "crop" else None
     before = views.crops(clips, tensors["starts"])
     before = crop_level(before) if crop_level else before
     after = views.waveforms(clips, tensors, normal, crop_level)

@@ -79,8 +79,10 @@ class Pretrainer(keras.Model):
         return ops.reshape(embeddings, (self.views.count, -1, embeddings.shape[-1]))
 
     def judge(self, views, batch, training: bool = False, **targets):
-        """The objective's scalars."""
-        return self.objective(views, batch.get("labels"), training=training, **targets)
+        """The objective's scalars, with what a backbone's own regularisers ask of its weights in the loss."""
+        logs = self.objective(views, batch.get("labels"), training=training, **targets)
+        penalties = [weight.regularizer(weight) for weight in self.trainable_variables if weight.regularizer]
+        return {**logs, "loss": logs["loss"] + sum(penalties)} if penalties else logs
 
     def call(self, batch, training: bool = False):
         """The objective's scalars, and the embeddings as "views"."""

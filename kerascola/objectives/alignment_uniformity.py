@@ -8,7 +8,7 @@ from kerascola.objectives.health import alignment, uniformity
 
 
 class AlignmentUniformity(Projected):
-    """loss = "alignment" + weight * "uniformity" of a linear head's directions.
+    """loss = "projected_alignment" + weight * "projected_uniformity", of a linear head's directions.
 
     The alignment is a mean over pairs of views, the uniformity, which is within a view, one over views.
     """
@@ -25,8 +25,8 @@ class AlignmentUniformity(Projected):
         return {
             "loss": align + self.weight * uniform,
             "accuracy": sum(retrieved(rows[i], rows[j]) for i, j in both) / len(both),
-            "alignment": align,
-            "uniformity": uniform,
+            "projected_alignment": align,
+            "projected_uniformity": uniform,
         }
 
     def get_config(self):

@@ -24,9 +24,13 @@ class NtXent(Projected):
         self.temperature, self.within = temperature, within
 
     def call(self, views, labels=None, training: bool = False):
-        positive, candidate = pairs(views.shape[0], ops.shape(views)[1], self.within)
+        positive, candidate = self.masks(views, labels)
         loss, accuracy = contrast(flat(self.project(views, training)), positive, candidate, self.temperature)
         return {"loss": loss, "accuracy": accuracy}
+
+    def masks(self, views, labels):
+        """Each row's positives and its candidates, [k * n, k * n] bool."""
+        return pairs(views.shape[0], ops.shape(views)[1], self.within)
 
     def get_config(self):
         config = {

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from keras import ops
 
-from kerascola.objectives.contrast import alike, contrast, pairs
-from kerascola.objectives.head import Projected, flat
+from kerascola.objectives.contrast import alike
+from kerascola.objectives.nt_xent import NtXent
 
 
-class SupCon(Projected):
+class SupCon(NtXent):
     """L_out, equation 2: positives are all other rows of the label; a clip without one has its own views only."""
 
     labelled = "some"
@@ -19,25 +19,13 @@ class SupCon(Projected):
         hidden: Sequence[int] = (512,),
         dimension: int = 128,
         batch_norm: bool = True,
+        within: bool = True,
         **kwargs,
     ) -> None:
-        super().__init__(hidden, dimension, batch_norm, **kwargs)
-        self.temperature = temperature
+        super().__init__(temperature, hidden, dimension, batch_norm, within, **kwargs)
 
-    def call(self, views, labels=None, training: bool = False):
-        count = views.shape[0]
-        same_clip, other = pairs(count, ops.shape(views)[1])
-        labels = ops.tile(ops.cast(labels, "int32"), [count])
+    def masks(self, views, labels):
+        same_clip, other = super().masks(views, labels)
+        labels = ops.tile(ops.cast(labels, "int32"), [views.shape[0]])
         same_label = ops.logical_and(alike(labels), ops.expand_dims(labels >= 0, 0))
-        positive = ops.logical_or(same_clip, ops.logical_and(same_label, other))
-        loss, accuracy = contrast(flat(self.project(views, training)), positive, other, self.temperature)
-        return {"loss": loss, "accuracy": accuracy}
-
-    def get_config(self):
-        config = {
-            "temperature": self.temperature,
-            "hidden": self.hidden,
-            "dimension": self.dimension,
-            "batch_norm": self.batch_norm,
-        }
-        return {**super().get_config(), **config}
+        return ops.logical_or(same_clip, ops.logical_and(same_label, other)), other

@@ -161,12 +161,9 @@ class NtXent(Section):
     within: bool = True
 
 
-class SupCon(Section):
-    name: Literal["supcon"] = "supcon"
+class SupCon(NtXent):
+    name: Literal["supcon"] = "supcon"  # type: ignore[assignment]
     temperature: Temperature = 0.1
-    hidden: Hidden = (512,)
-    dimension: Count = 128
-    batch_norm: bool = True
 
 
 class Clar(Section):

@@ -1,7 +1,7 @@
 """A run directory: the recipe, the history, and a checkpoint that is always whole.
 
 recipe.yaml                     what is being run, resolved
-environment.json                on what: versions, backend, devices; a line for every time it was started
+environment.jsonl               on what: versions, backend, devices; a line for every time it was started
 metrics.csv                     a row per epoch
 state.json                      the steps done, what they gave, how many clips they drew on, the generators' states
 weights-STEP.weights.h5         the pre-trainer and its optimiser
@@ -67,7 +67,7 @@ class Run:
         self.clips = clips
         self.path.mkdir(parents=True, exist_ok=True)
         self.replace(self.path / "recipe.yaml", recipe.to_yaml().encode())
-        with (self.path / "environment.json").open("a") as file:
+        with (self.path / "environment.jsonl").open("a") as file:
             file.write(json.dumps(environment()) + "\n")
 
     def weights(self, step: int) -> Path:

@@ -19,10 +19,9 @@ from kerascola.training.step import Step
 
 CROP = 4800
 SMALL = ["views.crop_seconds=0.3", "data.clip_seconds=0.6"]
-WAVEFORM = """[{name: gain}, {name: polarity}, {name: mix}, {name: fade}, {name: time_mask},
+WAVEFORM = """[{name: gain}, {name: polarity}, {name: noise}, {name: mix}, {name: fade}, {name: time_mask},
   {name: time_shift}, {name: low_pass}, {name: high_pass}, {name: band_eq}, {name: reverb},
-  {name: time_stretch, window: 256}, {name: pitch_shift, window: 256},
-  {name: noise, probability: 1}]"""  # last and always: a log-mel of silence itself has no slope
+  {name: time_stretch, window: 256}, {name: pitch_shift, window: 256}]"""
 SPECTROGRAM = """[{name: spec_augment, time_masks: 0}, {name: frame_mask}, {name: multiply}, {name: gaussian_noise},
   {name: mix_back}, {name: resized_crop, interpolation: bicubic}, {name: time_warp}, {name: blur},
   {name: time_reversal}, {name: roll, frames: 5, bands: 5}]"""
@@ -86,9 +85,23 @@ def test_training_learns_and_moves_the_encoder_but_not_the_front_end(pretrainer)
     assert any(not np.array_equal(a, b) for a, b in zip(moving, pretrainer.encoder.get_weights(), strict=True))
 
 
+def test_what_a_backbone_asks_of_its_weights_is_in_the_loss(pretrainer):
+    data = batch()
+    without = float(contracts.numbers(pretrainer(data)["loss"]))
+    kernel = next(weight for weight in pretrainer.encoder.trainable_variables if weight.name == "kernel")
+    kernel.regularizer = keras.regularizers.L2(0.5)
+    found = float(contracts.numbers(pretrainer(data)["loss"]))
+    kernel.regularizer = None
+    assert found == pytest.approx(without + 0.5 * (contracts.numbers(kernel) ** 2).sum(), rel=1e-5)
+
+
 def test_every_augmentation_runs_in_the_compiled_step_and_leaves_the_gradients_finite():
-    """On a waveform that the gradient passes through: a learnt gain stands before all of them."""
-    recipe = recipes.load("cola", [f"views.waveform={WAVEFORM}", f"views.spectrogram={SPECTROGRAM}", *SMALL])
+    """On a waveform that the gradient passes through: a learnt gain stands before all of them.
+
+    Behind them stands a front end of powers: magnitudes have no slope in the silence that some of them make.
+    """
+    changes = [f"views.waveform={WAVEFORM}", f"views.spectrogram={SPECTROGRAM}", "frontend.power=2", *SMALL]
+    recipe = recipes.load("cola", changes)
     views = recipe.augmented_views()
     assert len(views.waveform) == len(recipes.schema.parts("views.waveform"))
     assert len(views.spectrogram) == len(recipes.schema.parts("views.spectrogram"))

@@ -20,8 +20,8 @@ def test_it_is_the_reference(count, n):
         run(objective, views),
         loss=align + 0.7 * uniform,
         accuracy=float(np.mean([objective_references.retrieved(z[i], z[j]) for i, j in both])),
-        alignment=align,
-        uniformity=uniform,
+        projected_alignment=align,
+        projected_uniformity=uniform,
     )
 
 

@@ -1,24 +1,14 @@
-"""Optimisers against loops of their papers' and torch's formulas, schedules against their closed forms."""
+"""Optimisers against loops of their papers' and torch's formulas, and their state in checkpoints."""
 
-import itertools
 import math
 
 import keras
 import numpy as np
 import pytest
+from optimizers_for_tests import made
 
-from kerascola import recipes
-from kerascola.errors import RecipeError
 from kerascola.training.descent import Adam, AdamW, Lars, Sgd
-from kerascola.training.optimizers import Rate, averaged, optimizer
-
-STEPS, EPOCHS = 4, 10
-
-
-def made(text: str, schedule: str = "", steps: int = STEPS, epochs: int = EPOCHS) -> keras.optimizers.Optimizer:
-    changes = [f"optimizer={text}", f"train.epochs={epochs}"] + ([f"schedule={schedule}"] if schedule else [])
-    recipe = recipes.load("cola", changes)
-    return optimizer(recipe.optimizer, recipe.schedule, steps, recipe.train.epochs)
+from kerascola.training.optimizers import averaged
 
 
 def adam(w, g, state, t, rate, *, b1=0.9, b2=0.999, epsilon=1e-7, l2=0.0, decay=0.0):
@@ -179,82 +169,6 @@ def test_configurations_come_back(kind):
     assert kind.from_config(config).get_config() == config
 
 
-def rates(schedule: str, steps: int = STEPS, epochs: int = EPOCHS, peak: float = 0.5) -> np.ndarray:
-    """At each step of the training and at one more."""
-    descent = made(f"{{learning_rate: {peak}}}", schedule, steps, epochs)
-    found = []
-    for step in range(steps * epochs + 1):
-        descent.iterations.assign(step)
-        found.append(float(keras.ops.convert_to_numpy(descent.learning_rate)))
-    return np.array(found)
-
-
-def test_constant_is_a_plain_number():
-    for schedule in ("", "{name: constant}", "{}"):
-        assert not isinstance(made("{}", schedule)._learning_rate, Rate)
-        np.testing.assert_array_equal(rates(schedule), 0.5)
-
-
-def test_steps_come_after_their_epochs():
-    found = rates("{name: multi_step, milestones: [3, 7], factor: 0.2}")
-    np.testing.assert_allclose(found[:12], 0.5, rtol=1e-6)
-    np.testing.assert_allclose(found[12:28], 0.1, rtol=1e-6)
-    np.testing.assert_allclose(found[28:], 0.02, rtol=1e-6)
-
-
-def test_decay_is_per_epoch():
-    np.testing.assert_allclose(rates("{name: decay, factor: 0.9}"), 0.5 * 0.9 ** (np.arange(41) // 4), rtol=1e-5)
-
-
-def test_cosine_is_per_step():
-    expected = 0.5 * (0.1 + 0.9 * (1 + np.cos(np.pi * np.arange(41) / 40)) / 2)
-    np.testing.assert_allclose(rates("{name: cosine, final: 0.1}"), expected, rtol=1e-5)
-    assert rates("{name: cosine}")[-1] == pytest.approx(0, abs=1e-7)
-
-
-def test_warm_up_is_per_step_and_for_all():
-    warm = "warmup_epochs: 2.5"
-    ramp = 0.5 * np.arange(10) / 10
-    shapes = {
-        "constant": np.ones(31),
-        "multi_step, milestones: [5]": np.where(np.arange(10, 41) < 20, 1, 0.1),  # epochs from the training's start
-        "decay, factor: 0.5": 0.5 ** (np.arange(31) // 4),
-        "cosine": (1 + np.cos(np.pi * np.arange(31) / 30)) / 2,
-    }
-    for name, shape in shapes.items():
-        found = rates(f"{{name: {name}, {warm}}}")
-        np.testing.assert_allclose(found[:10], ramp, rtol=1e-5, err_msg=name)
-        np.testing.assert_allclose(found[10:], 0.5 * shape, rtol=1e-5, atol=1e-7, err_msg=name)
-    found = rates(f"{{{warm}, warmup_start: 0.2}}")
-    np.testing.assert_allclose(found[:10], 0.1 + 0.4 * np.arange(10) / 10, rtol=1e-5)
-
-
-def test_a_warm_up_of_all_steps_but_none():
-    assert np.isfinite(rates("{name: cosine, warmup_epochs: 0.9}", steps=1, epochs=1)).all()
-
-
-class Slope(keras.Model):
-    """Whose gradient is 1 everywhere, so that plain descent adds up the rates."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = self.add_weight((2,), initializer="zeros")
-
-    def call(self, inputs):
-        return keras.ops.sum(self.weight) + 0 * keras.ops.sum(inputs)
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        return y_pred
-
-
-@pytest.mark.parametrize("steps", [41, 47])  # whose reciprocals, times themselves, round to less than 1 in float32
-def test_compiled_steps_change_at_the_very_step(steps):
-    model, data = Slope(), np.zeros((1, 1), np.float32)
-    model.compile(made("{name: sgd, momentum: 0, learning_rate: 1.0}", "{name: decay, factor: 0.5}", steps))
-    model.fit(((data,) for _ in itertools.count()), steps_per_epoch=2 * steps, shuffle=False, verbose=0)
-    np.testing.assert_allclose(keras.ops.convert_to_numpy(model.weight), -1.5 * steps, rtol=1e-6)
-
-
 def network(descent: keras.optimizers.Optimizer) -> keras.Model:
     keras.utils.set_random_seed(1)
     inputs = keras.Input((3,))
@@ -340,52 +254,3 @@ def test_an_average_behind_scaled_losses():
     with averaged(model):
         inside = values(model.trainable_variables)
     assert any(np.abs(a - b).max() > 1e-4 for a, b in zip(own, inside, strict=True))
-
-
-@pytest.mark.parametrize(
-    "changes, said",
-    [
-        (
-            ["optimizer.name=adan"],
-            "optimizer: unknown optimizer 'adan'; did you mean 'adam'? Expected one of: adam, adamw",
-        ),
-        (["schedule.name=cosin"], "schedule: unknown schedule 'cosin'; did you mean 'cosine'?"),
-        (
-            ["optimizer={name: adamw, momentum: 0.9}"],
-            "optimizer.momentum: unknown key. Known: name, learning_rate, clip_norm, ema, beta_1, beta_2, epsilon",
-        ),
-        (["optimizer={name: lars, etta: 1}"], "optimizer.etta: unknown key; did you mean 'eta'?"),
-        (["schedule={name: cosine, factor: 1}"], "schedule.factor: unknown key. Known: name, warmup_epochs"),
-        (["schedule={name: multi_step}"], "schedule.milestones: Field required"),
-        (["schedule={name: multi_step, milestones: [5, 5]}"], "expected milestones that increase, received [5, 5]"),
-        (["schedule={name: multi_step, milestones: [0, 5]}"], "schedule.milestones.0: Input should be greater"),
-        (["schedule={name: multi_step, milestones: []}"], "schedule.milestones: Tuple should have at least 1 item"),
-        (
-            ["schedule.warmup_epochs=5", "train.epochs=5"],
-            "expected schedule.warmup_epochs < train.epochs, received 5 >=",
-        ),
-        (["optimizer={name: sgd, momentum: 1}"], "optimizer.momentum: Input should be less than 1"),
-        (["optimizer={name: lars, momentum: -0.1}"], "optimizer.momentum: Input should be greater than or equal to 0"),
-        (["optimizer={name: sgd, momentum: 0, nesterov: true}"], "optimizer: expected a momentum > 0 with `nesterov"),
-        (["optimizer.ema=1"], "optimizer.ema: Input should be less than 1"),
-        (["optimizer.clip_norm=0"], "optimizer.clip_norm: Input should be greater than 0"),
-        (["optimizer.learning_rate=0"], "optimizer.learning_rate: Input should be greater than 0"),
-    ],
-)
-def test_recipes_that_cannot_be_are_refused(changes, said):
-    with pytest.raises(RecipeError) as error:
-        recipes.load("cola", changes)
-    assert said in str(error.value)
-
-
-def test_recipes_choose_by_name():
-    recipe = recipes.load("cola", ["optimizer.weight_decay=1e-6", "schedule.warmup_epochs=3"])
-    assert (recipe.optimizer.name, recipe.optimizer.learning_rate, recipe.optimizer.weight_decay) == (
-        "adam",
-        1e-3,
-        1e-6,
-    )
-    assert (recipe.schedule.name, recipe.schedule.warmup_epochs) == ("constant", 3)
-    recipe = recipes.load("cola", ["optimizer.name=sgd", "schedule={name: multi_step, milestones: [325, 425]}"])
-    assert (recipe.optimizer.learning_rate, recipe.optimizer.momentum) == (0.03, 0.9)
-    assert recipe.schedule.milestones == (325, 425)  # a milestone after the end never comes

@@ -178,18 +178,18 @@ def test_with_other_recordings_the_epoch_begins_again(begun):
 def test_finished_it_stays_as_it_is(begun):
     run = begun("run")
     expected = state(go_on(run, epochs=2))
-    before = {path.name: path.read_bytes() for path in run.path.iterdir() if path.name != "environment.json"}
+    before = {path.name: path.read_bytes() for path in run.path.iterdir() if path.name != "environment.jsonl"}
     found = state(go_on(begun("run", resume=True), epochs=2))
     for received, value in zip(found.values(), expected.values(), strict=True):
         assert (received == value).all()
-    after = {path.name: path.read_bytes() for path in run.path.iterdir() if path.name != "environment.json"}
+    after = {path.name: path.read_bytes() for path in run.path.iterdir() if path.name != "environment.jsonl"}
     assert after == before
 
 
 def test_every_start_is_noted(begun):
     for resume in (False, True):
         run = begun("run", resume)
-    lines = [json.loads(line) for line in (run.path / "environment.json").read_text().splitlines()]
+    lines = [json.loads(line) for line in (run.path / "environment.jsonl").read_text().splitlines()]
     assert len(lines) == 2
     assert {"started", "command", "kerascola", "keras", "backend", "python", "machine", "cores"} <= set(lines[1])
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}", lines[1]["started"])

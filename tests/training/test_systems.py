@@ -9,7 +9,7 @@ import pytest
 from kerascola import recipes
 from kerascola.data.draws import generator
 from kerascola.data.pipeline import collate, example
-from kerascola.training.pretrain import build, shipped, towers_shipped
+from kerascola.training.assembly import build, shipped, towers_shipped
 from kerascola.training.step import Step
 
 SMALL = {
