@@ -59,15 +59,15 @@ def measure(name: str, folder: str, size: int, steps: int) -> dict:
 
     import_keras(training=True)
     from kerascola import recipes
-    from kerascola.data.folder import Folder
     from kerascola.data.pipeline import Batches
+    from kerascola.data.recordings import Recordings
     from kerascola.training.assembly import build
     from kerascola.training.pretrain import labels_of
     from kerascola.training.step import Step
     from kerascola.training.swap import faster
 
     recipe = recipes.load(name, [f"train.batch_size={size}"])
-    sounds = Folder(folder, recipe.frontend.sample_rate)
+    sounds = Recordings(folder, recipe.frontend.sample_rate)
     labels = labels_of(sounds, recipe)
     batches = Batches(sounds, size, recipe.clip_samples, recipe.augmented_views(), 0, labels)
     pretrainer, _ = build(recipe, batches.steps_per_pass, 1)

@@ -19,6 +19,7 @@ from kerascola.errors import ExportError, RecipeError
 from kerascola.export import graph, probes
 from kerascola.export.log_mel_graph import OPSET, log_mel_graph
 from kerascola.export.verify import Waves, verify
+from kerascola.models.embedder import split
 from kerascola.runtime.embedder import Embedder
 from kerascola.runtime.metadata import Metadata
 
@@ -82,15 +83,6 @@ def lower(model: keras.Model, metadata: Metadata, say: Say) -> onnx.ModelProto:
 
 def lower_one(model: keras.Model, minimum: int) -> onnx.ModelProto:
     return graph.tidy(lowering().lower(model, minimum, OPSET))
-
-
-def split(model: keras.Model) -> tuple[keras.Model, keras.Model] | None:
-    """(frontend, encoder) if the model is nothing but the one after the other."""
-    plain = (keras.layers.InputLayer, keras.layers.Identity)
-    layers = [step for step in model.operations if not isinstance(step, plain)]  # bare keras.ops are no layers
-    if [layer.name for layer in layers] != ["frontend", "encoder"]:
-        return None
-    return layers[0], layers[1]
 
 
 def hand_written(frontend: keras.Model, metadata: Metadata) -> onnx.ModelProto | None:

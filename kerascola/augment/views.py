@@ -1,5 +1,6 @@
 """Views of a clip: which crops, and what is done to them before and after the front end."""
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +10,7 @@ import numpy as np
 from kerascola.augment import chain
 from kerascola.augment import tensors as ops
 from kerascola.augment.augmentation import Sound
+from kerascola.augment.mixup import Mixup
 
 Kind = Literal["random", "near", "same"]
 
@@ -24,6 +26,7 @@ class Views:
     noise: float = 0.0  # standard deviation of what is added to all views but the first
     waveform: chain.Chain = ()
     spectrogram: chain.Chain = ()
+    mixup: Mixup | None = None  # of whole views and their labels
     sound: Sound = Sound((0,))  # what the augmentations of waveforms are drawn for
     image: Sound = Sound((0, 0))  # what those of spectrograms are
 
@@ -34,6 +37,9 @@ class Views:
         drawn = {"starts": self.starts(clip, rng)}
         drawn |= chain.draw(self.waveform, "waveform", self.sound, self.count, generator)
         drawn |= chain.draw(self.spectrogram, "spectrogram", self.image, self.count, generator)
+        if self.mixup:
+            mixed = self.mixup.draw(generator(zlib.crc32(b"mixup")))
+            drawn |= {f"mixup.{name}": value for name, value in mixed.items()}
         return drawn
 
     def starts(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -66,6 +72,11 @@ class Views:
         n = ops.shape(clips)[0]
         later = sounds[n:]
         return ops.concatenate([sounds[:n], later + self.noise * normal(ops.shape(later))], axis=0)
+
+    def mixed(self, sounds, labels, batch):
+        """Of one view: [n, samples] and shares of classes [n, classes], each with another's."""
+        p = {name.removeprefix("mixup."): value for name, value in batch.items() if name.startswith("mixup.")}
+        return self.mixup(sounds, labels, p) if self.mixup else (sounds, labels)
 
     def spectrograms(self, features, batch, normal: chain.Normal):
         return chain.apply(self.spectrogram, "spectrogram", features, batch, self.count, normal)

@@ -31,6 +31,7 @@ MODULES: dict[str, tuple[str, ...]] = {  # name to import: the distributions tha
     "yaml": ("PyYAML",),
     "rich": ("rich",),
     "matplotlib": ("matplotlib",),
+    "sklearn": ("scikit-learn",),
 }
 RUNTIME = ("numpy", "onnxruntime", "soundfile", "soxr")
 CONVERTERS = {"tensorflow": "tf2onnx", "jax": "jax2onnx", "torch": "onnxscript"}  # of each backend, to ONNX
@@ -47,6 +48,7 @@ class Needs:
 NEEDS = {
     "embed": Needs(RUNTIME, ()),
     "pretrain": Needs(TRAINING, ("train", BACKEND)),
+    "finetune": Needs((*TRAINING, "sklearn"), ("train", "eval", BACKEND)),
     "recipes": Needs(("numpy", "pydantic", "yaml"), ("train",)),
     "augment": Needs(TRAINING, ("train", BACKEND)),
     "demo": Needs((*TRAINING, "onnx", CONVERTER), ("train", "export", BACKEND)),

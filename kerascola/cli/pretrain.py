@@ -9,7 +9,12 @@ from kerascola.cli.recipes import add_changes
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", help="a recipe's name (see `kerascola recipes list`) or a YAML file")
-    parser.add_argument("--data", required=True, metavar="FOLDER", help="recordings, in any sub-folders")
+    parser.add_argument(
+        "--data",
+        required=True,
+        metavar="DATA",
+        help="recordings: a folder, a list (CSV or JSON lines with a column path), or a pattern in quotes",
+    )
     parser.add_argument("--run", metavar="DIR", help="run directory (default: runs/RECIPE-DATE-TIME)")
     parser.add_argument("--resume", action="store_true", help="go on after the last checkpoint of the run in --run")
     add_changes(parser)

@@ -14,10 +14,37 @@ def order(seed: int, epoch: int, count: int) -> np.ndarray:
 
 
 def kept(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """The labels, of which but a share of each class is left, at least one; the others are -1."""
+    """The labels, of which but a share of each class is left, at least one; the others are -1.
+
+    Of rows of several labels, a share of all that have any.
+    """
     left = np.full_like(labels, -1)
-    for value in np.unique(labels[labels >= 0]):
-        own = np.flatnonzero(labels == value)
-        shuffled = np.random.Generator(np.random.Philox(key=seed, counter=[0, value, 0, 3])).permutation(own)
-        left[shuffled[: max(1, round(share * len(own))) if share else 0]] = value
+    values = labels if labels.ndim == 1 else np.where(unlabelled(labels), -1, 0)
+    for value in np.unique(values[values >= 0]):
+        own = np.flatnonzero(values == value)
+        shuffled = np.random.Generator(np.random.Philox(key=seed, counter=[0, int(value), 0, 3])).permutation(own)
+        chosen = shuffled[: max(1, round(share * len(own))) if share else 0]
+        left[chosen] = labels[chosen]
     return left
+
+
+def unlabelled(labels: np.ndarray) -> np.ndarray:
+    """Which of [n] labels, or of [n, classes] rows of them, are none."""
+    return labels.reshape(len(labels), -1).min(axis=1) < 0
+
+
+def held_out(labels: np.ndarray, groups: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """[n] bool: about a share of each class; where groups are named, whole groups, of about that share altogether."""
+    rng = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, 5]))
+    chosen = np.zeros(len(labels), bool)
+    names = np.unique(groups)
+    if len(names) > 1:
+        for name in rng.permutation(names)[: len(names) - 1]:
+            if chosen.sum() < share * len(labels):
+                chosen |= groups == name
+        return chosen
+    values = labels if labels.ndim == 1 else np.zeros(len(labels), int)
+    for value in np.unique(values):
+        own = np.flatnonzero(values == value)
+        chosen[rng.permutation(own)[: max(len(own) > 1, round(share * len(own)))]] = True
+    return chosen

@@ -10,7 +10,7 @@ import numpy as np
 
 from kerascola.augment.views import Views
 from kerascola.data.draws import generator, order
-from kerascola.data.folder import Folder
+from kerascola.data.recordings import Recordings
 from kerascola.errors import AudioError, DataError
 
 AHEAD = 2  # batches being read while one is trained on
@@ -22,21 +22,21 @@ class Batches:
 
     def __init__(
         self,
-        folder: Folder,
+        recordings: Recordings,
         batch_size: int,
         clip_samples: int,
         views: Views,
         seed: int,
         labels: np.ndarray | None = None,
     ) -> None:
-        if len(folder) < batch_size:
+        if len(recordings) < batch_size:
             raise DataError(
-                f"a batch of {batch_size} needs as many clips, {folder.root} has {len(folder)}: "
-                f"--set train.batch_size={max(2, len(folder))} (or a smaller train.cached_batch), or add recordings"
+                f"a batch of {batch_size} needs as many clips, {recordings.source} has {len(recordings)}: "
+                f"--set train.batch_size={max(2, len(recordings))} (or a smaller train.cached_batch), or add recordings"
             )
-        self.folder, self.batch_size, self.seed = folder, batch_size, seed
+        self.recordings, self.batch_size, self.seed = recordings, batch_size, seed
         self.clip_samples, self.views, self.labels = clip_samples, views, labels
-        self.steps_per_pass = len(folder) // batch_size  # the remainder of a pass is left out
+        self.steps_per_pass = len(recordings) // batch_size  # the remainder of a pass is left out
 
     def from_step(self, step: int, threads: int = 2) -> Iterator[Batch]:
         """Endless, the next batches read in the background."""
@@ -51,7 +51,7 @@ class Batches:
     def keys(self, step: int) -> list[tuple[int, int]]:
         """(pass, clip) of each example of a batch."""
         epoch, within = divmod(step, self.steps_per_pass)
-        clips = order(self.seed, epoch, len(self.folder))
+        clips = order(self.seed, epoch, len(self.recordings))
         return [(epoch, int(c)) for c in clips[within * self.batch_size :][: self.batch_size]]
 
     def example(self, epoch: int, clip: int) -> Batch:
@@ -63,16 +63,16 @@ class Batches:
 
     def stretch(self, clip: int, where: float) -> tuple[int, np.ndarray]:
         """(clip, sound); a file that breaks off in the middle of training is named and the next one read instead."""
-        seconds = self.clip_samples / self.folder.sample_rate
-        for offset in range(len(self.folder)):
+        seconds = self.clip_samples / self.recordings.sample_rate
+        for offset in range(len(self.recordings)):
             try:
-                read = (clip + offset) % len(self.folder)
-                return read, self.folder.stretch(read, seconds, where)
+                read = (clip + offset) % len(self.recordings)
+                return read, self.recordings.stretch(read, seconds, where)
             except AudioError as error:
-                if self.folder.unreadable == "fail":
+                if self.recordings.unreadable == "fail":
                     raise
                 warnings.warn(f"skipped: {error}", stacklevel=2)
-        raise DataError(f"{self.folder.root}: no file can be read any more")
+        raise DataError(f"{self.recordings.source}: no file can be read any more")
 
 
 def example(

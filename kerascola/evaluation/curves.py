@@ -5,7 +5,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-COLOUR = "#1f6feb"
+COLOUR, VALID = "#1f6feb", "#d1242f"
 PANELS = {
     "loss": "loss",
     "accuracy": "share of right answers: the other view, or the class",
@@ -24,6 +24,9 @@ def draw_training(path: str | Path, title: str, history: list[dict[str, float]])
     ):
         epochs = [row["epoch"] for row in history]
         axes.plot(epochs, [row[name] for row in history], color=COLOUR, marker="o" if len(epochs) < 40 else "")
+        if f"valid_{name}" in history[0]:
+            axes.plot(epochs, [row[f"valid_{name}"] for row in history], color=VALID, linestyle="--", label="valid")
+            axes.legend(frameon=False)
         axes.set_title(about, fontsize=9)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

@@ -22,6 +22,15 @@ def embedder(frontend: keras.Model, encoder: keras.Model, name: str = "embedder"
     return keras.Model(waveform, embedding, name=name)
 
 
+def split(model: keras.Model) -> tuple[keras.Model, keras.Model] | None:
+    """(frontend, encoder) if the model is nothing but the one after the other."""
+    plain = (keras.layers.InputLayer, keras.layers.Identity)
+    layers = [step for step in model.operations if not isinstance(step, plain)]  # bare keras.ops are no layers
+    if [layer.name for layer in layers] != ["frontend", "encoder"]:
+        return None
+    return layers[0], layers[1]
+
+
 def side_by_side(embedders: Sequence[keras.Model]) -> keras.Model:
     """One whose embedding is all of theirs, one after the other."""
     waveform = keras.Input((None,), dtype="float32", name="waveform")

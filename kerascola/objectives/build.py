@@ -23,6 +23,10 @@ KINDS: dict[str, type[Objective]] = {
 OF_CLASSES = ("clar", "classify")
 
 
-def build(name: str, classes: int, **options) -> Objective:
-    """`classes` is the number of the labels' values, which some must know."""
-    return KINDS[name](**({"classes": classes} if name in OF_CLASSES else {}), **options)
+def build(name: str, classes: int, multi: bool = False, **options) -> Objective:
+    """`classes` is the number of the labels' values, which some must know; of `multi` a clip may have several."""
+    if name in OF_CLASSES:
+        options["classes"] = classes
+    if name == "classify":
+        options["multi"] = multi
+    return KINDS[name](**options)

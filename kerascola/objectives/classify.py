@@ -9,15 +9,17 @@ from kerascola.objectives.objective import Objective
 class Classify(Objective):
     """A linear classifier of every view: softmax cross entropy, or for `multi` a binary one for each class.
 
-    Means are over views and labelled clips. The accuracy of `multi` is that of its single decisions, at 0.5.
+    Means are over views and labelled clips. The accuracy of `multi` is that of its single decisions, at 0.5; that of
+    `mixed` clips, whose labels are shares of the classes, is of the largest share.
     """
 
     labelled = "all"
     least_views = 1
 
-    def __init__(self, classes: int, multi: bool = False, **kwargs) -> None:
+    def __init__(self, classes: int, multi: bool = False, mixed: bool = False, **kwargs) -> None:
         super().__init__(**kwargs)
-        self.classes, self.multi = classes, multi
+        self.classes, self.multi, self.mixed = classes, multi, mixed
+        self.shares = multi or mixed
         self.logits = layers.Dense(classes, name="logits")
 
     def build(self, views_shape) -> None:
@@ -27,12 +29,14 @@ class Classify(Objective):
         logits = ops.cast(self.logits(flat(views)), "float32")
         if self.multi:
             loss, accuracy = binary_cross_entropy(logits, ops.tile(labels, [views.shape[0], 1]))
+        elif self.mixed:
+            loss, accuracy = mixed_cross_entropy(logits, ops.tile(labels, [views.shape[0], 1]))
         else:
             loss, accuracy = cross_entropy(logits, ops.tile(labels, [views.shape[0]]))
         return {"loss": loss, "accuracy": accuracy}
 
     def get_config(self):
-        return {**super().get_config(), "classes": self.classes, "multi": self.multi}
+        return {**super().get_config(), "classes": self.classes, "multi": self.multi, "mixed": self.mixed}
 
 
 def cross_entropy(logits, labels):
@@ -43,6 +47,15 @@ def cross_entropy(logits, labels):
     losses = ops.where(labels < classes, losses, float("nan"))  # a label that is none must not pass for a good guess
     hits = ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), labels)
     labelled = labels >= 0
+    return mean_where(labelled, losses), mean_where(labelled, ops.cast(hits, "float32"))
+
+
+def mixed_cross_entropy(logits, shares):
+    """float32 [m, classes] both -> the same of labels that are shares, and how often the largest one is guessed."""
+    shares = ops.cast(shares, "float32")
+    losses = -ops.sum(shares * ops.log_softmax(logits, axis=-1), axis=-1)
+    hits = ops.equal(ops.argmax(logits, axis=-1), ops.argmax(shares, axis=-1))
+    labelled = ops.all(shares >= 0, axis=-1)
     return mean_where(labelled, losses), mean_where(labelled, ops.cast(hits, "float32"))
 
 

@@ -9,8 +9,8 @@ from keras import layers
 class Objective(layers.Layer):
     """Embeddings of k views [k, n, d] -> a dict of float32 scalars, with a "loss" and an "accuracy".
 
-    Labels are int32 [n], -1 where there is none. For `multi` they are float32 [n, classes] of 0 and 1, of -1 all along
-    a row without any.
+    Labels are int32 [n], -1 where there is none. Where they are `shares`, they are float32 [n, classes] from 0 to 1, of
+    -1 all along a row without any.
     """
 
     labelled: ClassVar[Literal["no", "some", "all"]] = "no"  # the clips whose labels it needs
@@ -18,7 +18,7 @@ class Objective(layers.Layer):
     least_views: ClassVar[int] = 2
     most_views: ClassVar[int | None] = None
     classes: int | None = None
-    multi: bool = False
+    shares: bool = False
 
     def __call__(self, views, labels=None, **kwargs):
         self.check_views(views)
@@ -36,14 +36,14 @@ class Objective(layers.Layer):
 
     def check_labels(self, views, labels) -> None:
         n = views.shape[1]
-        expected = (n, self.classes) if self.multi else (n,)
+        expected = (n, self.classes) if self.shares else (n,)
         if labels is None:
             raise ValueError(f"{type(self).__name__}: expected labels of shape {expected}, received none")
         shape = tuple(labels.shape)
         fits = all(None in pair or pair[0] == pair[1] for pair in zip(shape, expected, strict=False))
         if len(shape) != len(expected) or not fits:
             raise ValueError(f"{type(self).__name__}: expected labels of shape {expected}, received {shape}")
-        if isinstance(labels, np.ndarray) and self.classes is not None and not self.multi:
+        if isinstance(labels, np.ndarray) and self.classes is not None and not self.shares:
             low, high = labels.min(), labels.max()
             if low < -1 or high >= self.classes:
                 raise ValueError(

@@ -114,7 +114,7 @@ def section(path: tuple[int | str, ...]) -> tuple[str, int]:
     for length in (1, 2):
         name = ".".join(map(str, path[:length]))
         if parts(name):
-            return name, length + name.startswith("views.")  # in a list its number comes first
+            return name, length + name.endswith(("waveform", "spectrogram"))  # in a list its number comes first
     return "", -1
 
 
@@ -127,9 +127,10 @@ def explain(error: Any) -> str:
     if error["type"] == "union_tag_invalid":
         place, _ = section(path)
         known, name = list(parts(place)), error["ctx"]["tag"]
-        elsewhere = {"views.waveform": "views.spectrogram", "views.spectrogram": "views.waveform"}.get(place, "")
+        parent, _, kind = place.partition(".")
+        elsewhere = parent + {"waveform": ".spectrogram", "spectrogram": ".waveform"}.get(kind, "")
         if name in parts(elsewhere):
-            return f"{name} is not for a {place.removeprefix('views.')}: move it to {elsewhere}"
+            return f"{name} is not for a {kind}: move it to {elsewhere}"
         return f"unknown {place} {name!r}{nearest(name, known)} Expected one of: {', '.join(known)}"
     message = error["msg"].removeprefix("Value error, ")
     return message if error["type"] == "value_error" else f"{message}. Received {error['input']!r}"

@@ -56,11 +56,14 @@ class Tower(Section):
 class Data(Section):
     clip_seconds: float = Field(10.0, gt=0)  # of a longer recording, a random stretch of this length is read
     unreadable: Literal["fail", "skip"] = "fail"
+    label: str = "label"  # the column of a list that labels are in
+    multi_label: bool = False  # whether a recording may have several
     labelled: float = Field(1.0, ge=0, le=1)  # share of each class's labels that objectives may use
+    split: str | None = None  # None: a list's recordings of `train`, if it has such, or else all
 
 
 class EarlyStopping(Section):
-    monitor: Literal["loss", "accuracy"] = "loss"
+    monitor: Literal["loss", "accuracy", "valid_loss", "valid_accuracy"] = "loss"  # `valid`: of `finetune` only
     patience: Count  # epochs without a change for the better by more than min_delta
     min_delta: float = Field(0.0, ge=0)
 
@@ -85,6 +88,40 @@ class Train(Section):
         return self
 
 
+class Finetune(Section):
+    """Training with labels of the encoder, whether it comes pre-trained or not, under a linear layer."""
+
+    frozen: bool = False  # the linear layer alone is trained
+    crop_seconds: float | None = Field(None, gt=0)  # None: the encoder's own window
+    waveform: tuple[OfWaveforms, ...] = ()  # done to crops, as in views
+    spectrogram: tuple[OfSpectrograms, ...] = ()
+    mixup: float | None = Field(None, ge=0.001, le=1000)  # alpha: of two clips, a share from Beta(alpha, alpha)
+    average: Literal["logits", "probabilities"] = "logits"  # over a long clip's windows
+    holdout: float = Field(0.2, gt=0, lt=1)  # share of the recordings that is tested on where none are named for it
+    optimizer: Optimizer = Adam()
+    schedule: Schedule = Constant()
+    train: Train = Train()
+
+    @model_validator(mode="before")
+    @classmethod
+    def named_parts(cls, tree: Any) -> Any:
+        return named(tree, {"optimizer": "adam", "schedule": "constant"})
+
+    @model_validator(mode="after")
+    def training_fits(self) -> "Finetune":
+        if self.train.cached_batch or self.train.precision != "float32":
+            raise ValueError("train: expected neither cached_batch nor a precision but float32 here")
+        return self
+
+
+def named(tree: Any, defaults: dict[str, str]) -> Any:
+    """A part without a name is the default one."""
+    if not isinstance(tree, dict):
+        return tree
+    parts = {key: {"name": name, **tree[key]} for key, name in defaults.items() if isinstance(tree.get(key), dict)}
+    return {**tree, **parts}
+
+
 DEFAULTS = {
     "frontend": "log_mel",
     "encoder": "efficientnet",
@@ -106,17 +143,15 @@ class Recipe(Section):
     schedule: Schedule = Constant()
     data: Data = Data()
     train: Train = Train()
+    finetune: Finetune = Finetune()
 
     @model_validator(mode="before")
     @classmethod
     def named_parts(cls, tree: Any) -> Any:
         """A part without a name is the default one; a log-mel's preset is the values that it stands for."""
+        tree = named(tree, DEFAULTS)
         if not isinstance(tree, dict):
             return tree
-        tree = dict(tree)
-        for section, default in DEFAULTS.items():
-            if isinstance(tree.get(section), dict):
-                tree[section] = {"name": default, **tree[section]}
         front = tree.get("frontend")
         if isinstance(front, dict) and front["name"] == "log_mel" and "preset" in front:
             preset = front.pop("preset")
@@ -170,12 +205,23 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
-    def warm_up_fits(self) -> "Recipe":
-        if self.schedule.warmup_epochs >= self.train.epochs:
+    def stopping_fits(self) -> "Recipe":
+        stopping = self.train.early_stopping
+        if stopping and stopping.monitor.startswith("valid"):
             raise ValueError(
-                f"expected schedule.warmup_epochs < train.epochs, received {self.schedule.warmup_epochs:g} >= "
-                f"{self.train.epochs}"
+                f"train.early_stopping.monitor: expected loss or accuracy here, received {stopping.monitor}, which is "
+                "for finetune.train"
             )
+        return self
+
+    @model_validator(mode="after")
+    def warm_up_fits(self) -> "Recipe":
+        for place, section in (("", self), ("finetune.", self.finetune)):
+            if section.schedule.warmup_epochs >= section.train.epochs:
+                raise ValueError(
+                    f"expected {place}schedule.warmup_epochs < {place}train.epochs, received "
+                    f"{section.schedule.warmup_epochs:g} >= {section.train.epochs}"
+                )
         return self
 
     @model_validator(mode="after")
@@ -197,13 +243,7 @@ class Recipe(Section):
                 f"views.standardise: expected the front end log_mel, which can ship a mean and a deviation, "
                 f"received {self.frontend.name}"
             )
-        places = (("waveform", views.waveform, views.sound), ("spectrogram", views.spectrogram, views.image))
-        for place, chain, sound in places:
-            for number, augmentation in enumerate(chain):
-                try:
-                    augmentation.check_for(sound)
-                except RecipeError as error:
-                    raise ValueError(f"views.{place}.{number}.{augmentation.name}: {error}") from error
+        check_chains(views, "views")
         return self
 
     def augmented_views(self) -> augment.Views:
@@ -233,6 +273,16 @@ class Recipe(Section):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
+def check_chains(views: augment.Views, section: str) -> None:
+    places = (("waveform", views.waveform, views.sound), ("spectrogram", views.spectrogram, views.image))
+    for place, chain, sound in places:
+        for number, augmentation in enumerate(chain):
+            try:
+                augmentation.check_for(sound)
+            except RecipeError as error:
+                raise ValueError(f"{section}.{place}.{number}.{augmentation.name}: {error}") from error
+
+
 CHOICES: dict[str, Any] = {
     "frontend": FrontEnd,
     "encoder": Encoder,
@@ -243,6 +293,10 @@ CHOICES: dict[str, Any] = {
     "schedule": Schedule,
     "views.waveform": OfWaveforms,
     "views.spectrogram": OfSpectrograms,
+    "finetune.waveform": OfWaveforms,
+    "finetune.spectrogram": OfSpectrograms,
+    "finetune.optimizer": Optimizer,
+    "finetune.schedule": Schedule,
 }
 
 

@@ -21,7 +21,7 @@ from kerascola.runtime.metadata import Metadata
 from kerascola.training.optimizers import optimizer
 
 
-def build(recipe: Recipe, steps_per_epoch: int, classes: int = 0) -> tuple[Pretrainer, Metadata]:
+def build(recipe: Recipe, steps_per_epoch: int, classes: int = 1) -> tuple[Pretrainer, Metadata]:
     """The compiled pre-trainer round the recipe's parts, and what the embedder's file will say of itself."""
     keras.utils.set_random_seed(recipe.train.seed)
     towers = [tower for tower in (recipe, recipe.second) if tower]
@@ -37,7 +37,9 @@ def build(recipe: Recipe, steps_per_epoch: int, classes: int = 0) -> tuple[Pretr
         pretrainer = Pretrainer(
             learnt[0],
             encoders[0],
-            objectives.build(recipe.objective.name, classes, **recipe.objective.model_dump(exclude={"name"})),
+            objectives.build(
+                recipe.objective.name, classes, recipe.data.multi_label, **recipe.objective.model_dump(exclude={"name"})
+            ),
             recipe.augmented_views(),
             recipe.train.seed,
             **{f"{recipe.views.level}_level": level_of(recipe)},

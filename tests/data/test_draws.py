@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from kerascola.data.draws import generator, kept, order
+from kerascola.data.draws import generator, held_out, kept, order
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,27 @@ def test_which_labels_are_kept_differs_by_seed_and_class_and_grows_with_the_shar
     places = [tuple(np.flatnonzero(left[0][LABELS == value] >= 0)) for value in range(3)]
     assert len(set(places)) > 1  # or else of each class the same speaker's recordings
     assert set(np.flatnonzero(kept(LABELS, 0.2, 0) >= 0)) <= set(np.flatnonzero(left[0] >= 0))
+
+
+def test_of_several_labels_a_share_of_the_rows_keeps_theirs():
+    labels = np.float32([[1, 0], [0, 1], [-1, -1], [1, 1], [0, 0], [1, 0]])
+    left = kept(labels, 0.4, seed=0)
+    rows = np.flatnonzero(left.min(axis=1) >= 0)
+    assert len(rows) == 2 and 2 not in rows and (left[rows] == labels[rows]).all()
+
+
+def test_what_is_held_out_is_a_share_of_each_class():
+    labels = np.array([0] * 40 + [1] * 10 + [2] * 2 + [3])
+    none = np.array([""] * len(labels))
+    chosen = held_out(labels, none, 0.2, seed=0)
+    assert [int(chosen[labels == value].sum()) for value in range(4)] == [8, 2, 1, 0]
+    assert (held_out(labels, none, 0.2, seed=0) == chosen).all() and (held_out(labels, none, 0.2, 1) != chosen).any()
+
+
+def test_groups_are_held_out_whole_and_never_all():
+    groups = np.array(["a"] * 10 + ["b"] * 10 + ["c"] * 10)
+    for seed in range(6):
+        chosen = held_out(np.zeros(30, int), groups, 0.3, seed)
+        assert {bool(chosen[groups == name].all()) for name in "abc"} == {True, False}
+        assert all(chosen[groups == name].std() == 0 for name in "abc") and chosen.sum() == 10
+    assert held_out(np.zeros(30, int), groups, 0.99, 0).sum() == 20

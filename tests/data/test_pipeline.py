@@ -5,8 +5,8 @@ import pytest
 import soundfile
 
 from kerascola.augment.views import Views
-from kerascola.data.folder import Folder
 from kerascola.data.pipeline import Batches
+from kerascola.data.recordings import Recordings
 from kerascola.errors import AudioError, DataError
 
 RATE, CLIP, CROP = 8000, 800, 320
@@ -25,7 +25,7 @@ def folder(tmp_path):
     for index, length in enumerate(LENGTHS):
         ramp = level(index) + np.arange(length) / 2**17
         soundfile.write(tmp_path / f"{index:02}.wav", ramp, RATE, subtype="FLOAT")
-    return Folder(tmp_path, RATE)
+    return Recordings(tmp_path, RATE)
 
 
 def take(batches: Batches, count: int, step: int = 0, threads: int = 2) -> list[dict[str, np.ndarray]]:

@@ -14,8 +14,9 @@ from kerascola.dsp.log_mel import LogMel
 from kerascola.errors import ExportError
 from kerascola.export.cli import main
 from kerascola.export.log_mel_graph import log_mel_graph
-from kerascola.export.onnx_file import hand_written, lower, split
+from kerascola.export.onnx_file import hand_written, lower
 from kerascola.frontends.frontend import frontend
+from kerascola.models.embedder import split
 
 
 def with_altered_weights() -> keras.Model:

@@ -63,3 +63,26 @@ def test_what_it_refuses():
 def test_a_label_beyond_the_classes_that_no_one_could_see_is_no_number():
     result = Classify(2)(embeddings(2, 8), ops.convert_to_tensor(LABELS))
     assert np.isnan(contracts.numbers(result["loss"]))
+
+
+def test_of_mixed_clips_labels_are_shares():
+    objective = randomised(Classify(3, mixed=True))
+    plain = Classify(3)
+    plain.build((1, None, 10))
+    plain.set_weights(objective.get_weights())
+    views, labels = embeddings(2, 6), np.array([0, 2, 1, 1, 0, 2], np.int32)
+    sure = run(plain, views, labels)
+    check_numbers(
+        run(objective, views, np.eye(3, dtype=np.float32)[labels]),
+        **{k: float(contracts.numbers(v)) for k, v in sure.items()},
+    )
+    shares = np.random.default_rng(0).dirichlet([1, 1, 1], 6).astype(np.float32)
+    shares[4] = -1
+    kernel, bias = (weight.astype(np.float64) for weight in objective.get_weights())
+    logits = rows(views) @ kernel + bias
+    losses, hits = [], []
+    for row, share in zip(logits, np.concatenate([shares] * 2), strict=True):
+        if share[0] >= 0:
+            losses.append(-sum(share[k] * (row[k] - np.log(np.exp(row).sum())) for k in range(3)))
+            hits.append(row.argmax() == share.argmax())
+    check_numbers(run(objective, views, shares), loss=np.mean(losses), accuracy=np.mean(hits))

@@ -9,13 +9,14 @@ import pytest
 from recipes_for_tests import STEPS
 
 from kerascola import recipes
-from kerascola.data.folder import Folder
 from kerascola.data.pipeline import collate
+from kerascola.data.recordings import Recordings
 from kerascola.errors import DataError, TrainingError
 from kerascola.frontends.frontend import clip_level
 from kerascola.recipes.schema import EarlyStopping
 from kerascola.training.assembly import build, shipped
-from kerascola.training.pretrain import labels_of, pretrain, stale
+from kerascola.training.loop import stale
+from kerascola.training.pretrain import labels_of, pretrain
 from kerascola.training.run import Run
 from kerascola.training.step import Step
 
@@ -154,7 +155,7 @@ ZEROS = np.zeros(2, np.int32)
 
 def test_labels_are_of_the_folders_and_a_share_of_them(labelled, place):
     class Sounds:
-        classes, root = ("a", "b"), "sounds"
+        classes, source = ("a", "b"), "sounds"
         labels = np.array([0] * 10 + [1] * 4 + [-1] * 3, np.int32)
 
     def found(*changes):
@@ -168,6 +169,29 @@ def test_labels_are_of_the_folders_and_a_share_of_them(labelled, place):
         found("objective={name: classify}")
     with pytest.raises(DataError, match=r"classify needs all labels: 17 of 17 .*data.labelled=0 "):
         found("objective={name: classify}", "data.labelled=0")
+    with pytest.raises(DataError, match="the objective clar takes one label of a recording: data.multi_label=false"):
+        found("objective={name: clar}", "data.multi_label=true")
+
+
+def test_a_list_says_what_to_train_on_and_its_labels(place, tmp_path):
+    lines = [
+        f"{place}/sounds/{n:02}.wav,{'ab'[n % 2] if n % 3 else ''},{'test' if n > 15 else 'train'}" for n in range(20)
+    ]
+    (tmp_path / "list.csv").write_text("\n".join(["path,kind,split", *lines]))
+    changes = [*SMALL, "objective={name: clar}", "train.epochs=1", "data.label=kind"]
+    run = Run(tmp_path / "run")
+    with pytest.warns(UserWarning, match="16 of 20 recordings: those of the split train"):
+        pretrain(recipes.load(str(place / "tiny.yaml"), changes), tmp_path / "list.csv", run)
+    assert run.clips == 16 and run.history[0]["cross_entropy"] > 0
+
+
+def test_several_labels_are_learnt_by_classify(place, tmp_path):
+    lines = [f"{place}/sounds/{n:02}.wav,{';'.join(['low', 'even'][n > 9 : 1 + (n % 2 == 0)])}" for n in range(20)]
+    assert any(";" in line for line in lines)
+    (tmp_path / "list.csv").write_text("\n".join(["path,label", *(line for line in lines if line[-1] != ",")]))
+    changes = [*SMALL, "objective={name: classify}", "train.epochs=1", "data.multi_label=true"]
+    pretrain(recipes.load(str(place / "tiny.yaml"), changes), tmp_path / "list.csv", run := Run(tmp_path / "run"))
+    assert 0.2 < run.history[0]["loss"] < 1.5
 
 
 def test_missing_labels_are_said_before_anything_is_written(place, tmp_path):
@@ -180,6 +204,6 @@ def test_missing_labels_are_said_before_anything_is_written(place, tmp_path):
 @pytest.mark.parametrize("name", ["clar", "supcon"])
 def test_what_needs_some_labels_goes_on_without_any_and_says_so(place, name):
     recipe = recipes.load(str(place / "tiny.yaml"), [f"objective={{name: {name}}}"])
-    folder = Folder(place / "sounds", 16000)
+    folder = Recordings(place / "sounds", 16000)
     with pytest.warns(UserWarning, match=f"sounds has no labels: .* The objective {name} goes on without"):
         assert (labels_of(folder, recipe) == -1).all()

@@ -10,7 +10,7 @@ from pretrainers_for_tests import CLIPS, batch, state, tiny_pretrainer
 from kerascola import recipes
 from kerascola.models.pretrainer import Pretrainer
 from kerascola.recipes.schema import Train
-from kerascola.training.pretrain import train
+from kerascola.training.loop import train
 from kerascola.training.run import Run
 
 STEPS = 3

@@ -1,0 +1,59 @@
+"""Train a classifier on recordings with labels, from a pre-trained model or from a recipe's random weights.
+
+MODEL.keras is fine-tuned, a RECIPE trained from scratch; with --frozen either stays as it is under a linear layer. The
+run directory gets model.keras, the encoder; head.keras, the linear layer; results.json and predictions-SET.csv.
+"""
+
+import argparse
+import sys
+import time
+
+from kerascola.cli.recipes import add_changes
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="a MODEL.keras that `kerascola pretrain` wrote, or a recipe's name or YAML file")
+    parser.add_argument(
+        "--data",
+        required=True,
+        metavar="DATA",
+        help="recordings in a sub-folder for each class, or a list (CSV, JSON lines) with path, label and, if it has "
+        "them, split, group, start, end",
+    )
+    parser.add_argument("--test", metavar="DATA", help="what is tested on (default: the list's splits, or a share)")
+    parser.add_argument("--label", metavar="COLUMN", help="the list's column of labels (default: label)")
+    parser.add_argument("--frozen", action="store_true", help="train nothing but a linear layer on the embeddings")
+    parser.add_argument("--fraction", type=float, metavar="SHARE", help="of each class's labels, those that are used")
+    parser.add_argument("--recipe", help="whose `finetune` is followed (default: that of the run that made MODEL)")
+    parser.add_argument("--run", metavar="DIR", help="run directory (default: runs/finetune-NAME-DATE-TIME)")
+    parser.add_argument("--resume", action="store_true", help="go on after the last checkpoint of the run in --run")
+    add_changes(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from kerascola.cli.quiet import import_keras
+    from kerascola.errors import RecipeError
+
+    if args.resume and not args.run:
+        raise RecipeError("--resume needs the run to go on with: --run DIR")
+    shortcuts = {"finetune.frozen": "true" if args.frozen else None, "data.label": args.label}
+    shortcuts["data.labelled"] = None if args.fraction is None else f"{args.fraction:g}"
+    changes = [*args.changes, *(f"{key}={value}" for key, value in shortcuts.items() if value is not None)]
+    import_keras(training=True)
+    from kerascola.data.sets import to_finetune
+    from kerascola.training.finetune import finetune
+    from kerascola.training.run import Run
+    from kerascola.training.start import is_file, rate_of, recipe_for
+
+    recipe = recipe_for(args.model, args.recipe, changes)
+    folder = args.run or f"runs/finetune-{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    sets = to_finetune(recipe, args.data, rate_of(args.model, recipe), args.test)
+    kind = ("pre-trained" if is_file(args.model) else "random") + (", frozen" if recipe.finetune.frozen else "")
+    counts = ", ".join(f"{len(part)} of {name}" for name, part in sets.items())
+    print(f"run directory: {folder}\n{kind} encoder, {len(sets['train'].classes)} classes; {counts}", file=sys.stderr)
+    told = finetune(args.model, recipe, sets, Run(folder), args.resume)
+    for name, numbers in told.items():
+        listing = "  ".join(f"{key.replace('_', ' ')} {value:.3f}" for key, value in numbers.items() if key != "clips")
+        print(f"{name}: {numbers['clips']} clips  {listing}")
+    print(f"{folder}/model.keras, head.keras, results.json")
+    return 0

@@ -1,0 +1,131 @@
+"""What is known of recordings before any is opened: from a folder, a list of them (CSV or JSON lines), or a pattern."""
+
+import csv
+import glob
+import json
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kerascola.audio.read import SUFFIXES
+from kerascola.errors import DataError, nearest
+
+LISTS = (".csv", ".jsonl")
+SEPARATOR = ";"  # of several labels in a cell of a CSV
+SHOWN = 20  # errors of a list
+
+
+@dataclass(frozen=True)
+class Row:
+    path: Path
+    labels: tuple[str, ...] = ()  # none where it is unlabelled
+    split: str = ""
+    group: str = ""
+    start: float = 0.0  # seconds
+    end: float | None = None  # None: where the file ends
+
+
+def rows(data: str | Path, label: str = "label", multi: bool = False) -> list[Row]:
+    """Of a folder, the label is the sub-folder that a file is in; of a list, what the column `label` says."""
+    path = Path(data)
+    if path.is_dir():
+        found = below(path)
+    elif path.suffix in LISTS and path.is_file():
+        found = listed(path, label, multi)
+    elif glob.has_magic(str(data)):
+        found = [Row(file) for file in matching(str(data))]
+    else:
+        what = f"expected a folder, a pattern such as 'sounds/*.wav', or a list ({', '.join(LISTS)})"
+        raise DataError(f"{data}: {'this is a file' if path.is_file() else 'no such folder or file'}: {what}")
+    if not found:
+        raise DataError(f"{data} holds no audio file. Expected files ending in {' '.join(SUFFIXES)}")
+    return found
+
+
+def below(folder: Path) -> list[Row]:
+    files = sorted(path for path in folder.rglob("*") if is_sound(path))
+    return [Row(path, path.relative_to(folder).parts[:-1][:1]) for path in files]
+
+
+def matching(pattern: str) -> list[Path]:
+    return sorted(path for path in map(Path, glob.glob(pattern, recursive=True)) if is_sound(path))
+
+
+def is_sound(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and path.is_file()
+
+
+def listed(file: Path, label: str, multi: bool) -> list[Row]:
+    """Paths are relative to the list's own folder. All that is wrong with it is said at once."""
+    found, wrong = [], []
+    columns: dict[str, None] = {}
+    for number, record in (table if file.suffix == ".csv" else json_lines)(file):
+        if isinstance(record, str):
+            wrong.append(f"line {number}: {record}")
+            continue
+        columns |= dict.fromkeys(record)
+        try:
+            found.append(row(record, file.parent, label, multi))
+        except ValueError as error:
+            wrong.append(f"line {number}: {error}")
+    if label != "label" and label not in columns:
+        raise DataError(f"{file} has no column {label!r}{nearest(label, list(columns))} It has {', '.join(columns)}")
+    if wrong:
+        listing = "\n".join(f"  {line}" for line in wrong[:SHOWN]) + ("\n  ..." if len(wrong) > SHOWN else "")
+        raise DataError(f"{file}: {len(wrong)} of {len(found) + len(wrong)} rows are not as they must be:\n{listing}")
+    return found
+
+
+def table(file: Path) -> Iterator[tuple[int, Any]]:
+    with file.open(newline="", encoding="utf-8-sig") as lines:
+        reader = csv.DictReader(lines, strict=True)
+        try:
+            for record in reader:
+                extra = None in record or None in record.values()
+                yield reader.line_num, "it has another number of cells than the first line" if extra else record
+        except (csv.Error, UnicodeDecodeError) as error:
+            yield reader.line_num + 1, f"not CSV in UTF-8: {error}"
+
+
+def json_lines(file: Path) -> Iterator[tuple[int, Any]]:
+    for number, line in enumerate(file.read_bytes().splitlines(), 1):
+        if line.strip():
+            try:
+                record = json.loads(line)
+                yield number, record if isinstance(record, dict) else f"expected an object, received {line[:40]!r}"
+            except ValueError as error:
+                yield number, f"not JSON: {error}"
+
+
+def row(record: dict[str, Any], folder: Path, label: str, multi: bool) -> Row:
+    if not record.get("path"):
+        raise ValueError(f"expected a path, received {dict(record)}")
+    start, end = seconds(record, "start") or 0.0, seconds(record, "end")
+    if end is not None and end <= start:
+        raise ValueError(f"expected start < end, received {start:g} and {end:g}")
+    texts = {name: "" if record.get(name) is None else str(record[name]) for name in ("split", "group")}
+    return Row(folder / str(record["path"]), labels_in(record.get(label), multi), **texts, start=start, end=end)
+
+
+def labels_in(value: Any, multi: bool) -> tuple[str, ...]:
+    several: Iterable = value if isinstance(value, list) else str(value).split(SEPARATOR) if multi else [value]
+    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+        return ()
+    if isinstance(value, list) and not multi:
+        raise ValueError(f"expected one label, received {value}. Where there may be several: data.multi_label=true")
+    return tuple(str(one).strip() for one in several)
+
+
+def seconds(record: dict[str, Any], name: str) -> float | None:
+    value = record.get(name)
+    if value in (None, ""):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise ValueError(f"expected {name} in seconds from 0, received {value!r}")
+    return number

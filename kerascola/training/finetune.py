@@ -1,0 +1,172 @@
+"""From an encoder and recordings with labels to a classifier, and to how good it is on recordings it has not seen.
+
+What pre-training is worth is seen by what it starts from: a pre-trained file or a recipe's random weights, each frozen
+under a linear layer or trained with it (DS and RND, DS and SUP in the papers' tables).
+"""
+
+import csv
+import dataclasses
+import hashlib
+import io
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from kerascola.data.pipeline import Batches, collate
+from kerascola.data.recordings import Recordings
+from kerascola.data.sets import TRAIN, VALID, Sets, labelled, of_known_labels
+from kerascola.errors import RecipeError
+from kerascola.evaluation.curves import draw_training
+from kerascola.evaluation.scores import judged, loss, scores
+from kerascola.models.classifier import Classifier
+from kerascola.models.embedder import save_embedder
+from kerascola.objectives.classify import Classify
+from kerascola.recipes.schema import Recipe
+from kerascola.training.determinism import deterministic
+from kerascola.training.loop import train
+from kerascola.training.optimizers import averaged, optimizer
+from kerascola.training.run import Row, Run
+from kerascola.training.start import Start, is_file, start_from, views_of
+from kerascola.training.swap import faster
+
+
+def finetune(model: str, recipe: Recipe, sets: Sets, run: Run, resume: bool = False) -> dict[str, Row]:
+    """How good it is on each of `sets` but that which it is trained on."""
+    section = recipe.finetune
+    run.open(recipe, resume)
+    origin = origin_of(model, run)
+    if section.train.deterministic:
+        deterministic()
+    keras.utils.set_random_seed(section.train.seed)
+    training = of_known_labels(sets[TRAIN], recipe.data.labelled, section.train.seed)
+    start = start_from(model, recipe)
+    classifier = assembled(start, recipe, len(training.classes))
+    batches = batches_of(training, classifier, recipe)
+    steps = section.train.steps_per_epoch or batches.steps_per_pass
+    classifier.compile(optimizer(section.optimizer, section.schedule, steps, section.train.epochs))
+    validate = validation(classifier, sets, recipe)
+    run.begin(recipe, len(training))
+    run.replace(run.path / "start.json", json.dumps(origin, indent=1).encode())
+    classifier(collate([batches.example(*key) for key in batches.keys(0)[:2]]))  # builds every weight
+    classifier.optimizer.build(classifier.trainable_variables)
+    run.restore(classifier)
+    with faster(classifier):
+        train(section.train, classifier, batches, steps, run, watched=False, validate=validate)
+    draw_training(run.report, f"{recipe.name}: {run.path.name}", run.history)
+    with averaged(classifier):
+        whole = save(start, classifier, training.classes, run)
+    return outcome(whole, sets, classifier.views.crop_samples, recipe, run)
+
+
+def assembled(start: Start, recipe: Recipe, classes: int) -> Classifier:
+    section, multi = recipe.finetune, recipe.data.multi_label
+    return Classifier(
+        start.features,
+        start.encoder,
+        Classify(classes, multi, mixed=bool(section.mixup) and not multi),
+        views_of(recipe, start.metadata),
+        section.train.seed,
+        frozen=section.frozen,
+        crop_level=start.crop_level,
+        standardise=start.standardise,
+        name="classifier",
+    )
+
+
+def batches_of(training: Recordings, classifier: Classifier, recipe: Recipe) -> Batches:
+    section, views = recipe.finetune.train, classifier.views
+    size = min(section.batch_size, len(training))
+    if size < section.batch_size:
+        warnings.warn(f"batches of {size}: there are no more recordings. See finetune.train.batch_size", stacklevel=3)
+    return Batches(training, size, views.crop_samples, views, section.seed, training.labels)
+
+
+def validation(classifier: Classifier, sets: Sets, recipe: Recipe) -> Callable[[], Row]:
+    """What is measured after each epoch, if there are recordings for it."""
+    section = recipe.finetune
+    part = next((labelled(sets[name]) for name in VALID if name in sets), None)
+    stopping = section.train.early_stopping
+    if part is None:
+        if stopping and stopping.monitor.startswith("valid"):
+            monitor = f"finetune.train.early_stopping.monitor={stopping.monitor}"
+            raise RecipeError(f"{monitor} needs recordings of the split valid, received {', '.join(sets)}")
+        return dict
+    model, window = Logits(classifier), classifier.views.crop_samples
+
+    def validate() -> Row:
+        found = scores(model.predict_on_batch, part, window, recipe.data.multi_label, section.average)
+        right = judged(found, part.labels)
+        accuracy = right.get("accuracy", right.get("mean_average_precision", 0.0))
+        return {"valid_loss": loss(found, part.labels), "valid_accuracy": accuracy}
+
+    return validate
+
+
+class Logits(keras.Model):
+    """The classifier as a function of windows, at the weights that it has then."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def call(self, waveforms):
+        return self.classifier.logits(waveforms)
+
+
+def save(start: Start, classifier: Classifier, classes: tuple[str, ...], run: Run) -> keras.Model:
+    """The encoder and its linear layer, each a plain Keras file; returns them as one."""
+    embedder, metadata = start.ship(classifier)
+    crop = classifier.views.crop_samples
+    metadata = dataclasses.replace(  # a shorter clip ends in silence, in what follows as where it serves
+        metadata, window_samples=crop, hop_samples=crop, min_samples=crop
+    )
+    logits = keras.layers.Dense(len(classes), name="logits")
+    head = keras.Sequential([keras.Input((metadata.dimension,), name="embedding"), logits], name="head")
+    head.set_weights(classifier.objective.logits.get_weights())
+    save_embedder(embedder, metadata, run.model)
+    save_embedder(head, dataclasses.replace(metadata, labels=classes), run.path / "head.keras")
+    return keras.Sequential([embedder, head])
+
+
+def outcome(whole: keras.Model, sets: Sets, window: int, recipe: Recipe, run: Run) -> dict[str, Row]:
+    told = {}
+    for name in sorted(sets.keys() - {TRAIN}):
+        part = labelled(sets[name])
+        found = scores(whole.predict_on_batch, part, window, recipe.data.multi_label, recipe.finetune.average)
+        run.replace(run.path / f"predictions-{name}.csv", predictions(part, found).encode())
+        told[name] = judged(found, part.labels)
+    run.replace(run.path / "results.json", json.dumps(told, indent=1).encode())
+    return told
+
+
+def predictions(recordings: Recordings, probabilities: np.ndarray) -> str:
+    """A row a recording: what it is, what is said, and how sure of each class."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["path", "start", "label", "predicted", *recordings.classes])
+    names = np.array(recordings.classes, object)
+    for n, (label, row) in enumerate(zip(recordings.labels, probabilities, strict=True)):
+        several = np.ndim(label) > 0
+        true, said = (names[label > 0], names[row > 0.5]) if several else ([names[label]], [names[row.argmax()]])
+        clip = [recordings.paths[n], f"{recordings.starts[n]:g}"]
+        writer.writerow([*clip, ";".join(true), ";".join(said), *(f"{value:.6f}" for value in row)])
+    return text.getvalue()
+
+
+def origin_of(model: str, run: Run) -> dict[str, str]:
+    """What the run is of; another than it began with is refused."""
+    origin = {"model": model}
+    if is_file(model):
+        origin["sha256"] = hashlib.sha256(Path(model).read_bytes()).hexdigest()
+    file = run.path / "start.json"
+    if file.exists():
+        before = json.loads(file.read_text())
+        if before.get("sha256") != origin.get("sha256"):
+            raise RecipeError(
+                f"{run.path} was started from {before['model']}, and {model} is another. Name another folder by --run"
+            )
+    return origin
