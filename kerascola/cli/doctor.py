@@ -32,11 +32,12 @@ MODULES: dict[str, tuple[str, ...]] = {  # name to import: the distributions tha
     "rich": ("rich",),
     "matplotlib": ("matplotlib",),
     "sklearn": ("scikit-learn",),
+    "tensorboard": ("tensorboard", "tb-nightly"),
 }
 RUNTIME = ("numpy", "onnxruntime", "soundfile", "soxr")
 CONVERTERS = {"tensorflow": "tf2onnx", "jax": "jax2onnx", "torch": "onnxscript"}  # of each backend, to ONNX
 BACKEND, CONVERTER = "BACKEND", "CONVERTER"  # stand for those of the backend that Keras takes
-TRAINING = (*RUNTIME, "keras", BACKEND, "pydantic", "yaml", "rich", "matplotlib")
+TRAINING = (*RUNTIME, "keras", BACKEND, "pydantic", "yaml", "rich", "matplotlib", "tensorboard")
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fraction", type=float, metavar="SHARE", help="of each class's labels, those that are used")
     parser.add_argument("--recipe", help="whose `finetune` is followed (default: that of the run that made MODEL)")
     parser.add_argument("--run", metavar="DIR", help="run directory (default: runs/finetune-NAME-DATE-TIME)")
+    parser.add_argument(
+        "--log",
+        action="append",
+        default=[],
+        choices=["wandb", "mlflow"],
+        help="send the numbers there too; may be repeated (TensorBoard's files are in the run directory anyway)",
+    )
     parser.add_argument("--resume", action="store_true", help="go on after the last checkpoint of the run in --run")
     add_changes(parser)
 
@@ -51,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     kind = ("pre-trained" if is_file(args.model) else "random") + (", frozen" if recipe.finetune.frozen else "")
     counts = ", ".join(f"{len(part)} of {name}" for name, part in sets.items())
     print(f"run directory: {folder}\n{kind} encoder, {len(sets['train'].classes)} classes; {counts}", file=sys.stderr)
-    told = finetune(args.model, recipe, sets, Run(folder), args.resume)
+    told = finetune(args.model, recipe, sets, Run(folder), args.resume, tuple(args.log))
     for name, numbers in told.items():
         listing = "  ".join(f"{key.replace('_', ' ')} {value:.3f}" for key, value in numbers.items() if key != "clips")
         print(f"{name}: {numbers['clips']} clips  {listing}")

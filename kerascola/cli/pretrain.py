@@ -16,6 +16,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="recordings: a folder, a list (CSV or JSON lines with a column path), or a pattern in quotes",
     )
     parser.add_argument("--run", metavar="DIR", help="run directory (default: runs/RECIPE-DATE-TIME)")
+    parser.add_argument(
+        "--log",
+        action="append",
+        default=[],
+        choices=["wandb", "mlflow"],
+        help="send the numbers there too; may be repeated (TensorBoard's files are in the run directory anyway)",
+    )
     parser.add_argument("--resume", action="store_true", help="go on after the last checkpoint of the run in --run")
     add_changes(parser)
 
@@ -39,6 +46,6 @@ def run(args: argparse.Namespace) -> int:
     training = Run(folder)
     if args.resume and not training.state.exists():
         print("it has no checkpoint yet: starting from the beginning", file=sys.stderr)
-    model = pretrain(recipe, args.data, training, args.resume)
+    model = pretrain(recipe, args.data, training, args.resume, tuple(args.log))
     print(f"{model}\nnext: kerascola-export {model} --format onnx --out {model.with_suffix('.onnx')}")
     return 0

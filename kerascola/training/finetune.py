@@ -27,6 +27,7 @@ from kerascola.models.embedder import save_embedder
 from kerascola.objectives.classify import Classify
 from kerascola.recipes.schema import Recipe
 from kerascola.training.determinism import deterministic
+from kerascola.training.logs import logs
 from kerascola.training.loop import train
 from kerascola.training.optimizers import averaged, optimizer
 from kerascola.training.run import Row, Run
@@ -34,7 +35,9 @@ from kerascola.training.start import Start, is_file, start_from, views_of
 from kerascola.training.swap import faster
 
 
-def finetune(model: str, recipe: Recipe, sets: Sets, run: Run, resume: bool = False) -> dict[str, Row]:
+def finetune(
+    model: str, recipe: Recipe, sets: Sets, run: Run, resume: bool = False, log_to: tuple[str, ...] = ()
+) -> dict[str, Row]:
     """How good it is on each of `sets` but that which it is trained on."""
     section = recipe.finetune
     run.open(recipe, resume)
@@ -54,8 +57,8 @@ def finetune(model: str, recipe: Recipe, sets: Sets, run: Run, resume: bool = Fa
     classifier(collate([batches.example(*key) for key in batches.keys(0)[:2]]))  # builds every weight
     classifier.optimizer.build(classifier.trainable_variables)
     run.restore(classifier)
-    with faster(classifier):
-        train(section.train, classifier, batches, steps, run, watched=False, validate=validate)
+    with faster(classifier), logs(run, recipe, log_to) as log:
+        train(section.train, classifier, batches, steps, run, log=log, watched=False, validate=validate)
     draw_training(run.report, f"{recipe.name}: {run.path.name}", run.history)
     with averaged(classifier):
         whole = save(start, classifier, training.classes, run)

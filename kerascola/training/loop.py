@@ -10,6 +10,7 @@ from kerascola.data.pipeline import Batches
 from kerascola.errors import TrainingError
 from kerascola.models.pretrainer import Pretrainer
 from kerascola.recipes.schema import EarlyStopping, Train
+from kerascola.training.logs import Log
 from kerascola.training.progress import Bar, describe
 from kerascola.training.run import Row, Run
 from kerascola.training.step import Step
@@ -23,6 +24,7 @@ def train(
     steps: int,
     run: Run,
     *,
+    log: Log,
     watched: bool = True,
     validate: Callable[[], Row] = dict,
 ) -> None:
@@ -46,6 +48,8 @@ def train(
                 logs = step(batch)
                 views = logs.pop("views")
                 finish(begun, run, epoch)  # the step before: JAX would hold the batches of dozens in a queue
+                if begun and len(begun) % EVERY == 0:
+                    log(before + len(begun), {f"step/{name}": value for name, value in begun[-1].items()})
                 begun.append(logs)
                 bar.step(epoch + 1, logs, waited)
                 within = len(begun) < steps
@@ -64,6 +68,7 @@ def train(
             run.save(pretrainer, before + steps, [*run.history, row], [])
             saved = time.monotonic()
             bar.epoch(epoch + 1, row)
+            log(before + steps, {f"epoch/{name}": value for name, value in row.items() if name != "epoch"})
 
 
 def stale(history: list[dict[str, float]], stopping: EarlyStopping) -> bool:

@@ -16,14 +16,18 @@ from kerascola.objectives import build as objectives
 from kerascola.recipes.schema import Recipe
 from kerascola.training.assembly import build, shipped, towers_shipped
 from kerascola.training.determinism import deterministic
+from kerascola.training.logs import logs
 from kerascola.training.loop import train
 from kerascola.training.optimizers import averaged
 from kerascola.training.run import Run
 from kerascola.training.swap import faster
 
 
-def pretrain(recipe: Recipe, data: str | Path, run: Run, resume: bool = False) -> Path:
-    """Returns the path of the trained embedder. Killed and started again with `resume`, the losses are the same."""
+def pretrain(recipe: Recipe, data: str | Path, run: Run, resume: bool = False, log_to: tuple[str, ...] = ()) -> Path:
+    """Returns the path of the trained embedder. Killed and started again with `resume`, the losses are the same.
+
+    `log_to` are of logs.OTHERS.
+    """
     run.open(recipe, resume)
     if recipe.train.deterministic:
         deterministic()
@@ -37,8 +41,8 @@ def pretrain(recipe: Recipe, data: str | Path, run: Run, resume: bool = False) -
     pretrainer(collate([batches.example(*key) for key in batches.keys(0)[:2]]))  # builds every weight
     pretrainer.optimizer.build(pretrainer.trainable_variables)
     run.restore(pretrainer)
-    with faster(pretrainer):
-        train(recipe.train, pretrainer, batches, steps, run)
+    with faster(pretrainer), logs(run, recipe, log_to) as log:
+        train(recipe.train, pretrainer, batches, steps, run, log=log)
     draw_training(run.report, f"{recipe.name}: {run.path.name}", run.history)
     with averaged(pretrainer):
         for name, (model, about) in towers_shipped(recipe, pretrainer, metadata).items():

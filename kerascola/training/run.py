@@ -5,6 +5,7 @@ environment.jsonl               on what: versions, backend, devices; a line for 
 metrics.csv                     a row per epoch
 state.json                      the steps done, what they gave, how many clips they drew on, the generators' states
 weights-STEP.weights.h5         the pre-trainer and its optimiser
+tensorboard/                    the same numbers for TensorBoard, and those of some steps
 model.keras, report.png         the embedder and the curves, when training is done
 """
 

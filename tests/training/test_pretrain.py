@@ -50,7 +50,15 @@ def test_the_loss_falls(straight):
 
 
 def test_the_run_directory_is_as_documented(straight, recipe):
-    names = {"recipe.yaml", "environment.jsonl", "metrics.csv", "state.json", "report.png", "model.keras"}
+    names = {
+        "recipe.yaml",
+        "environment.jsonl",
+        "metrics.csv",
+        "state.json",
+        "report.png",
+        "model.keras",
+        "tensorboard",
+    }
     weights = f"weights-{EPOCHS * STEPS:08}.weights.h5"
     assert {p.name for p in straight.path.iterdir()} == {*names, weights}
     assert recipes.load(str(straight.path / "recipe.yaml")) == recipe

@@ -39,7 +39,7 @@ def go_on(run: Run, epochs: int, stop: int | None = None, minutes: float = 0.0) 
         model(batch(0), training=True)  # its generators stand elsewhere
     run.restore(model)
     section = Train(batch_size=CLIPS, epochs=epochs, checkpoint_minutes=minutes)
-    train(section, model, Batches(stop), STEPS, run)
+    train(section, model, Batches(stop), STEPS, run, log=lambda step, row: None)
     return model
 
 
@@ -80,7 +80,8 @@ def test_checkpoints_within_an_epoch_come_by_the_clock(begun):
 def test_an_interrupt_leaves_the_model_where_training_was(begun):
     model = tiny_pretrainer(**RANDOM)
     with pytest.raises(KeyboardInterrupt):
-        train(Train(epochs=2, checkpoint_minutes=10), model, Batches(stop=2), STEPS, begun("run"))
+        section = Train(epochs=2, checkpoint_minutes=10)
+        train(section, model, Batches(stop=2), STEPS, begun("run"), log=lambda step, row: None)
     run = begun("other")
     with pytest.raises(KeyboardInterrupt):
         go_on(run, epochs=2, stop=2)
