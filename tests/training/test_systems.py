@@ -20,7 +20,8 @@ SMALL = {
     "vgg": ["encoder.width=0.125", "encoder.dimension=16"],
     "crnn": ["encoder.filters=8", "encoder.units=8"],
 }
-COMMON = ["train.batch_size=4", "train.cached_batch=null", "data.clip_seconds=3.2", "schedule.warmup_epochs=0"]
+COMMON = ["train.batch_size=4", "train.cached_batch=null", "data.clip_seconds=1.2", "schedule.warmup_epochs=0"]
+SHORT = ["views.crop_seconds=0.6"]
 # What one of these does, another does too: no step of its own has to be compiled for it.
 LIKE = {"cola-dot": "cola", "demo": "cola", "cola-convnext-large": "cola-convnext-tiny", "cola-resnet18": "cola"}
 LIKE |= {"cola-effnetb0": "cola-convnext-tiny", "clar-2d-fade-mask": "clar-2d"}
@@ -31,8 +32,9 @@ def small(name: str) -> recipes.Recipe:
     changes = [
         *SMALL[recipe.encoder.name],
         *COMMON,
+        *(SHORT if recipe.frontend.name in ("leaf", "sincnet") or name == "cola-fma" else []),
+        *(["frontend.filters=16"] if recipe.frontend.name in ("leaf", "sincnet") else []),
         *(["frontend.memory=32"] if name == "cola-leaf" else []),
-        f"data.clip_seconds={max(1.2, recipe.views.crop_seconds)}",
     ]
     if recipe.second:
         changes += [f"second.{change}" for change in SMALL[recipe.second.encoder.name]]
