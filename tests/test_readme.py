@@ -27,6 +27,9 @@ SMALL = [
 ]
 
 
+LABELLED = [f"labelled/{name}/{n}.wav" for n in range(10) for name in ("low", "high")]
+
+
 def blocks(language: str) -> list[str]:
     found = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
     return [text for name, text in found if name == language]
@@ -38,8 +41,10 @@ def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("readme")
     (folder / "recordings").mkdir()
     (folder / "runs" / "demo").mkdir(parents=True)
+    for name in ("low", "high"):
+        (folder / "labelled" / name).mkdir(parents=True)
     rng = np.random.default_rng(0)
-    for name in ("a.wav", "b.flac", *(f"recordings/{n}.wav" for n in range(8))):
+    for name in ("a.wav", "b.flac", *(f"recordings/{n}.wav" for n in range(8)), *LABELLED):
         soundfile.write(folder / name, rng.normal(scale=0.1, size=16000), 16000)
     onnx_models.write_statistics_model(folder / "runs" / "demo" / "model.onnx")
     return folder
@@ -66,6 +71,8 @@ def test_the_commands_run(folder):
     assert len(commands) >= 7
     for program, *arguments in commands:
         small = SMALL if arguments[0] == "pretrain" else []
+        if arguments[0] == "finetune":
+            small = [*(SMALL if arguments[1] == "cola" else []), "--set=finetune.train.epochs=1"]
         script = Path(sys.executable).parent / program
         subprocess.run([str(script), *arguments, *small], cwd=folder, check=True)
     with np.load(folder / "embeddings.npz") as saved:

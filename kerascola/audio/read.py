@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Real
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import soundfile
@@ -63,8 +63,15 @@ def read(source: Source, rate: int, start: float = 0.0, seconds: float | None = 
     return samples
 
 
-def duration(source: Source) -> float:
-    """Seconds of sound, as the header says, or counted where it does not say."""
+class Header(NamedTuple):
+    seconds: float
+    rate: int
+    channels: int
+    format: str  # as libsndfile calls it, with its encoding: "WAV PCM_16"
+
+
+def header(source: Source) -> Header:
+    """What the header says; the length is counted where it does not say."""
     name = describe(source)
     with _opened(source, name) as sound:
         frames = sound.frames
@@ -72,7 +79,19 @@ def duration(source: Source) -> float:
             frames = sum(len(block) for block in _mono(sound, name, BLOCK))
         if not frames:
             raise AudioError(_silent(name))
-        return frames / sound.samplerate
+        return Header(frames / sound.samplerate, sound.samplerate, sound.channels, f"{sound.format} {sound.subtype}")
+
+
+def duration(source: Source) -> float:
+    """Seconds of sound."""
+    return header(source).seconds
+
+
+def blocks(source: Source) -> Iterator[np.ndarray]:
+    """All of a file, mono at its own rate, in memory that does not grow with its length."""
+    name = describe(source)
+    with _opened(source, name) as sound:
+        yield from _mono(sound, name, BLOCK)
 
 
 def prepare(array: Any, array_rate: int, rate: int, name: str = "the array") -> np.ndarray:

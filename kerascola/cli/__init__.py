@@ -9,7 +9,7 @@ import kerascola
 from kerascola.errors import KerascolaError
 
 # Each is a module here with add_arguments(parser), run(args) and a docstring, its help.
-VERBS = ("embed", "pretrain", "finetune", "recipes", "augment", "demo", "doctor")
+VERBS = ("embed", "pretrain", "finetune", "data", "recipes", "augment", "demo", "doctor")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -50,6 +50,7 @@ NEEDS = {
     "embed": Needs(RUNTIME, ()),
     "pretrain": Needs(TRAINING, ("train", BACKEND)),
     "finetune": Needs((*TRAINING, "sklearn"), ("train", "eval", BACKEND)),
+    "data": Needs((*RUNTIME, "matplotlib"), ("train",)),
     "recipes": Needs(("numpy", "pydantic", "yaml"), ("train",)),
     "augment": Needs(TRAINING, ("train", BACKEND)),
     "demo": Needs((*TRAINING, "onnx", CONVERTER), ("train", "export", BACKEND)),
