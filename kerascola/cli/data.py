@@ -8,7 +8,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     text = "what a folder, list or pattern holds; exit code 1 where it is not fit to train on"
     check = actions.add_parser("check", help=text, description=text)
-    check.add_argument("data", metavar="DATA", help="a folder, a list (CSV or JSON lines), or a pattern in quotes")
+    check.add_argument("data", metavar="DATA", help="a folder, a list, or a pattern in quotes")
     check.add_argument("--decode", action="store_true", help="read every file to its end: finds silence and clipping")
     check.add_argument(
         "--label", default="label", metavar="COLUMN", help="the list's column of labels (default: label)"

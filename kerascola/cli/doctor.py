@@ -32,6 +32,7 @@ MODULES: dict[str, tuple[str, ...]] = {  # name to import: the distributions tha
     "rich": ("rich",),
     "matplotlib": ("matplotlib",),
     "sklearn": ("scikit-learn",),
+    "pyarrow": ("pyarrow",),
     "tensorboard": ("tensorboard", "tb-nightly"),
 }
 RUNTIME = ("numpy", "onnxruntime", "soundfile", "soxr")

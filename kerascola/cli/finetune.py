@@ -17,8 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         required=True,
         metavar="DATA",
-        help="recordings in a sub-folder for each class, or a list (CSV, JSON lines) with path, label and, if it has "
-        "them, split, group, start, end",
+        help="recordings in a sub-folder for each class, or a list (CSV, JSON lines, Parquet) with path, label and, if "
+        "it has them, split, group, start, end",
     )
     parser.add_argument("--test", metavar="DATA", help="what is tested on (default: the list's splits, or a share)")
     parser.add_argument("--label", metavar="COLUMN", help="the list's column of labels (default: label)")

@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         required=True,
         metavar="DATA",
-        help="recordings: a folder, a list (CSV or JSON lines with a column path), or a pattern in quotes",
+        help="recordings: a folder, a list (CSV, JSON lines or Parquet with a column path), or a pattern in quotes",
     )
     parser.add_argument("--run", metavar="DIR", help="run directory (default: runs/RECIPE-DATE-TIME)")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""What is known of recordings before any is opened: from a folder, a list of them (CSV or JSON lines), or a pattern."""
+"""What is known of recordings before any is opened: from a folder, a list of them, or a pattern."""
 
 import csv
 import glob
@@ -12,7 +12,6 @@ from typing import Any
 from kerascola.audio.read import SUFFIXES
 from kerascola.errors import DataError, nearest
 
-LISTS = (".csv", ".jsonl")
 SEPARATOR = ";"  # of several labels in a cell of a CSV
 SHOWN = 20  # errors of a list
 
@@ -32,12 +31,12 @@ def rows(data: str | Path, label: str = "label", multi: bool = False) -> list[Ro
     path = Path(data)
     if path.is_dir():
         found = below(path)
-    elif path.suffix in LISTS and path.is_file():
+    elif path.suffix in KINDS and path.is_file():
         found = listed(path, label, multi)
     elif glob.has_magic(str(data)):
         found = [Row(file) for file in matching(str(data))]
     else:
-        what = f"expected a folder, a pattern such as 'sounds/*.wav', or a list ({', '.join(LISTS)})"
+        what = f"expected a folder, a pattern such as 'sounds/*.wav', or a list ({', '.join(KINDS)})"
         raise DataError(f"{data}: {'this is a file' if path.is_file() else 'no such folder or file'}: {what}")
     if not found:
         raise DataError(f"{data} holds no audio file. Expected files ending in {' '.join(SUFFIXES)}")
@@ -61,7 +60,7 @@ def listed(file: Path, label: str, multi: bool) -> list[Row]:
     """Paths are relative to the list's own folder. All that is wrong with it is said at once."""
     found, wrong = [], []
     columns: dict[str, None] = {}
-    for number, record in (table if file.suffix == ".csv" else json_lines)(file):
+    for number, record in KINDS[file.suffix](file):
         if isinstance(record, str):
             wrong.append(f"line {number}: {record}")
             continue
@@ -97,6 +96,21 @@ def json_lines(file: Path) -> Iterator[tuple[int, Any]]:
                 yield number, record if isinstance(record, dict) else f"expected an object, received {line[:40]!r}"
             except ValueError as error:
                 yield number, f"not JSON: {error}"
+
+
+def parquet(file: Path) -> Iterator[tuple[int, Any]]:
+    from pyarrow import ArrowInvalid
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        with ParquetFile(file) as table:
+            batches = table.iter_batches()
+            yield from enumerate((record for batch in batches for record in batch.to_pylist()), 1)
+    except ArrowInvalid as error:
+        yield 1, f"not Parquet: {error}"
+
+
+KINDS = {".csv": table, ".jsonl": json_lines, ".parquet": parquet}
 
 
 def row(record: dict[str, Any], folder: Path, label: str, multi: bool) -> Row:

@@ -1,7 +1,9 @@
 import json
 from pathlib import Path
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from kerascola.data.manifest import Row, rows
 from kerascola.errors import DataError
@@ -52,6 +54,15 @@ def test_lines_of_json_too(place):
     lines = [{"path": "a.wav", "label": 3, "split": None}, {"path": "b.wav", "label": None, "start": "0.25"}]
     file = write(place / "list.jsonl", "\n\n".join(map(json.dumps, lines)) + "\n")
     assert rows(file) == [Row(place / "a.wav", ("3",)), Row(place / "b.wav", start=0.25)]
+
+
+def test_tables_of_parquet_too(place):
+    columns = {"path": ["a.wav", "b.wav"], "label": [["dog", "rain"], None], "start": [0.5, None]}
+    parquet.write_table(pyarrow.table(columns), place / "list.parquet")
+    assert rows("list.parquet", multi=True) == [Row(Path("a.wav"), ("dog", "rain"), start=0.5), Row(Path("b.wav"))]
+    (place / "list.parquet").write_text("no")
+    with pytest.raises(DataError, match="line 1: not Parquet"):
+        rows("list.parquet")
 
 
 def test_labels_are_in_the_column_that_is_asked_for(place):
