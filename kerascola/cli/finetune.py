@@ -5,6 +5,7 @@ run directory gets model.keras, the encoder; head.keras, the linear layer; resul
 """
 
 import argparse
+import json
 import sys
 import time
 
@@ -43,9 +44,10 @@ def run(args: argparse.Namespace) -> int:
 
     if args.resume and not args.run:
         raise RecipeError("--resume needs the run to go on with: --run DIR")
-    shortcuts = {"finetune.frozen": "true" if args.frozen else None, "data.label": args.label}
-    shortcuts["data.labelled"] = None if args.fraction is None else f"{args.fraction:g}"
-    changes = [*args.changes, *(f"{key}={value}" for key, value in shortcuts.items() if value is not None)]
+    changes = list(args.changes)
+    changes += ["finetune.frozen=true"] if args.frozen else []
+    changes += [] if args.label is None else [f"data.label={json.dumps(args.label)}"]
+    changes += [] if args.fraction is None else [f"data.labelled={args.fraction:g}"]
     import_keras(training=True)
     from kerascola.data.sets import to_finetune
     from kerascola.training.finetune import finetune
@@ -57,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
     sets = to_finetune(recipe, args.data, rate_of(args.model, recipe), args.test)
     kind = ("pre-trained" if is_file(args.model) else "random") + (", frozen" if recipe.finetune.frozen else "")
     counts = ", ".join(f"{len(part)} of {name}" for name, part in sets.items())
-    print(f"run directory: {folder}\n{kind} encoder, {len(sets['train'].classes)} classes; {counts}", file=sys.stderr)
+    print(f"run directory: {folder}", file=sys.stderr)
+    print(f"{kind} encoder, {len(sets['train'].classes)} classes; {counts}; as {recipe.name} says", file=sys.stderr)
     told = finetune(args.model, recipe, sets, Run(folder), args.resume, tuple(args.log))
     for name, numbers in told.items():
         listing = "  ".join(f"{key.replace('_', ' ')} {value:.3f}" for key, value in numbers.items() if key != "clips")

@@ -34,17 +34,23 @@ def unlabelled(labels: np.ndarray) -> np.ndarray:
 
 
 def held_out(labels: np.ndarray, groups: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """[n] bool: about a share of each class; where groups are named, whole groups, of about that share altogether."""
+    """[n] bool: about a share of each class, and never all of one.
+
+    Where recordings share groups, groups are held out whole instead, of about that share of all together.
+    """
     rng = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, 5]))
     chosen = np.zeros(len(labels), bool)
-    names = np.unique(groups)
-    if len(names) > 1:
-        for name in rng.permutation(names)[: len(names) - 1]:
-            if chosen.sum() < share * len(labels):
-                chosen |= groups == name
-        return chosen
+    names, sizes = np.unique(groups, return_counts=True)
+    if len(names) < len(groups):
+        wanted = share * len(labels)
+        for place in rng.permutation(len(names)):
+            lacking, left = wanted - chosen.sum(), len(names) - len(np.unique(groups[chosen]))
+            if sizes[place] <= 2 * lacking and left > 1:  # nearer to the share than without it
+                chosen |= groups == names[place]
+        return chosen if chosen.any() else groups == names[sizes.argmin()]
     values = labels if labels.ndim == 1 else np.zeros(len(labels), int)
     for value in np.unique(values):
         own = np.flatnonzero(values == value)
-        chosen[rng.permutation(own)[: max(len(own) > 1, round(share * len(own)))]] = True
+        count = min(max(1, round(share * len(own))), len(own) - 1)
+        chosen[rng.permutation(own)[:count]] = True
     return chosen

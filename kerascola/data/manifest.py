@@ -69,7 +69,7 @@ def listed(file: Path, label: str, multi: bool) -> list[Row]:
             found.append(row(record, file.parent, label, multi))
         except ValueError as error:
             wrong.append(f"line {number}: {error}")
-    if label != "label" and label not in columns:
+    if label != "label" and columns and label not in columns:
         raise DataError(f"{file} has no column {label!r}{nearest(label, list(columns))} It has {', '.join(columns)}")
     if wrong:
         listing = "\n".join(f"  {line}" for line in wrong[:SHOWN]) + ("\n  ..." if len(wrong) > SHOWN else "")
@@ -79,8 +79,9 @@ def listed(file: Path, label: str, multi: bool) -> list[Row]:
 
 def table(file: Path) -> Iterator[tuple[int, Any]]:
     with file.open(newline="", encoding="utf-8-sig") as lines:
-        reader = csv.DictReader(lines, strict=True)
+        reader = csv.DictReader(lines, strict=True, skipinitialspace=True)
         try:
+            reader.fieldnames = [name.strip() for name in reader.fieldnames or []]
             for record in reader:
                 extra = None in record or None in record.values()
                 yield reader.line_num, "it has another number of cells than the first line" if extra else record
@@ -119,22 +120,26 @@ def row(record: dict[str, Any], folder: Path, label: str, multi: bool) -> Row:
     start, end = seconds(record, "start") or 0.0, seconds(record, "end")
     if end is not None and end <= start:
         raise ValueError(f"expected start < end, received {start:g} and {end:g}")
-    texts = {name: "" if record.get(name) is None else str(record[name]) for name in ("split", "group")}
+    texts = {name: "" if nothing(record.get(name)) else str(record[name]).strip() for name in ("split", "group")}
     return Row(folder / str(record["path"]), labels_in(record.get(label), multi), **texts, start=start, end=end)
 
 
 def labels_in(value: Any, multi: bool) -> tuple[str, ...]:
     several: Iterable = value if isinstance(value, list) else str(value).split(SEPARATOR) if multi else [value]
-    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+    if nothing(value):
         return ()
     if isinstance(value, list) and not multi:
         raise ValueError(f"expected one label, received {value}. Where there may be several: data.multi_label=true")
-    return tuple(str(one).strip() for one in several)
+    return tuple(text for one in several if (text := str(one).strip()))
+
+
+def nothing(value: Any) -> bool:
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
 
 
 def seconds(record: dict[str, Any], name: str) -> float | None:
-    value = record.get(name)
-    if value in (None, ""):
+    value: Any = record.get(name)
+    if nothing(value):
         return None
     try:
         number = float(value)

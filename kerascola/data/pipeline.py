@@ -28,14 +28,16 @@ class Batches:
         views: Views,
         seed: int,
         labels: np.ndarray | None = None,
+        centred: bool = True,
     ) -> None:
+        """A sound shorter than a crop lies between silence, or where it is not `centred` before it."""
         if len(recordings) < batch_size:
             raise DataError(
                 f"a batch of {batch_size} needs as many clips, {recordings.source} has {len(recordings)}: "
                 f"--set train.batch_size={max(2, len(recordings))} (or a smaller train.cached_batch), or add recordings"
             )
         self.recordings, self.batch_size, self.seed = recordings, batch_size, seed
-        self.clip_samples, self.views, self.labels = clip_samples, views, labels
+        self.clip_samples, self.views, self.labels, self.centred = clip_samples, views, labels, centred
         self.steps_per_pass = len(recordings) // batch_size  # the remainder of a pass is left out
 
     def from_step(self, step: int, threads: int = 2) -> Iterator[Batch]:
@@ -58,7 +60,7 @@ class Batches:
         draw = generator(self.seed, epoch, clip)
         read, sound = self.stretch(clip, where=draw.random())
         streams = functools.partial(generator, self.seed, epoch, clip)
-        made = example(sound, self.clip_samples, self.views, draw, streams)
+        made = example(sound, self.clip_samples, self.views, draw, streams, self.centred)
         return made if self.labels is None else {**made, "labels": self.labels[read]}
 
     def stretch(self, clip: int, where: float) -> tuple[int, np.ndarray]:
@@ -81,12 +83,14 @@ def example(
     views: Views,
     draw: np.random.Generator,
     generators: Callable[[int], np.random.Generator],
+    centred: bool = True,
 ) -> Batch:
     """A clip of a sound, with what is drawn for its views: a shorter one lies between silence, as in the original."""
     sound = sound[:clip_samples]
     missing = views.crop_samples - len(sound)
     if missing > 0:
-        sound = np.pad(sound, (missing // 2, missing - missing // 2))
+        before = missing // 2 if centred else 0
+        sound = np.pad(sound, (before, missing - before))
     clip = np.zeros(clip_samples, np.float32)
     clip[: len(sound)] = sound
     return {"clips": clip, **views.draw(sound, draw, generators)}

@@ -38,28 +38,60 @@ def to_pretrain(section: Data, data: str, rate: int) -> Recordings:
 
 
 def to_finetune(recipe: Recipe, data: str, rate: int, test: str | None = None) -> Sets:
-    """By the list's own splits; where it has none, `test` is tested on, or a share that is held out of `data`."""
+    """By the list's own splits; where it has but one, `test` is tested on, or a share that is held out of `data`."""
     section = recipe.data
     found = recordings_of(section, data, rate)
     if not found.classes:
         raise DataError(f"{data} has no labels: {where_labels_are(section)}. Another column: --label")
-    names = sorted(set(found.splits) - {""})
+    names = sorted(set(found.splits.tolist()) - {""})
     if names and TRAIN not in names:
         raise DataError(f"{data} has the splits {', '.join(names)}: expected one named {TRAIN}")
     sets = {name: found.where(found.splits == name) for name in names} or {TRAIN: found}
     if test:
-        sets["test"] = recordings_of(section, test, rate, found.classes)
-    elif not names:
-        share, seed = recipe.finetune.holdout, recipe.finetune.train.seed
-        chosen = held_out(found.labels, found.groups, share, seed)
-        sets = {TRAIN: found.where(~chosen), "test": found.where(chosen)}
+        if "test" in sets:
+            warnings.warn(f"{data}: its own split test is passed over for {test}", stacklevel=2)
+        other = recordings_of(section, test, rate, found.classes)
+        sets["test"] = other.where(other.splits == "test") if "test" in other.splits else other
+    elif not set(sets) - {TRAIN, *VALID}:
+        whole = sets[TRAIN]
+        chosen = held_out(whole.labels, kin(whole), recipe.finetune.holdout, recipe.finetune.train.seed)
+        sets |= {TRAIN: whole.where(~chosen), "test": whole.where(chosen)}
     if outside := sum(found.splits == "") if names else 0:
         warnings.warn(f"{data}: {outside} recordings are of no split, and left out", stacklevel=2)
-    own = set(sets[TRAIN].groups) - {""}
-    leaks = sorted(own & {group for name, part in sets.items() if name != TRAIN for group in part.groups})
-    if leaks:
-        warnings.warn(f"groups in training that are also tested on: {', '.join(leaks[:10])}", stacklevel=2)
+    return checked(sets)
+
+
+def kin(recordings: Recordings) -> np.ndarray:
+    """The group of each, or else the file that it is of."""
+    files = np.array([str(path) for path in recordings.paths], object)
+    return np.where(recordings.groups == "", files, recordings.groups).astype(str)
+
+
+def checked(sets: Sets) -> Sets:
+    """Each of them with labels; what is trained on and tested on, too, is said."""
+    for name in sorted(sets.keys() - {TRAIN}):
+        if "/" in name:
+            raise DataError(f"expected splits whose names may be in a file's, received {name!r}")
+        if unlabelled(sets[name].labels).all():
+            if name in ("test", *VALID):
+                raise DataError(f"{sets[name].source}: expected labels of the recordings of {name}, received none")
+            warnings.warn(f"{sets[name].source}: no recording of the split {name} has a label", stacklevel=3)
+            del sets[name]
+    others = [part for name, part in sets.items() if name != TRAIN]
+    for what, named in (("groups", groups), ("files", files)):
+        leaks = sorted(named(sets[TRAIN]) & set().union(*map(named, others)))
+        if leaks:
+            text = f"{len(leaks)} {what} in training that are also tested on: {', '.join(leaks[:10])}"
+            warnings.warn(text, stacklevel=3)
     return sets
+
+
+def groups(recordings: Recordings) -> set[str]:
+    return set(recordings.groups.tolist()) - {""}
+
+
+def files(recordings: Recordings) -> set[str]:
+    return {str(path.resolve()) for path in recordings.paths}
 
 
 def labelled(recordings: Recordings) -> Recordings:

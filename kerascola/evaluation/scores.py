@@ -1,5 +1,6 @@
 """What a classifier says of whole clips, and how good that is."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
@@ -7,6 +8,7 @@ from sklearn import metrics
 
 from kerascola.audio.segment import windows
 from kerascola.data.recordings import Recordings
+from kerascola.errors import AudioError, DataError
 
 Windows = Callable[[np.ndarray], np.ndarray]  # float32 [batch, samples] -> logits [batch, classes]
 
@@ -17,7 +19,7 @@ def scores(
     """Probabilities [n, classes] of every recording: logits, or what they mean, averaged over its windows.
 
     Its windows are those that the runtime serves: one after the other, and one more at the end if there is a rest; a
-    shorter clip ends in silence.
+    shorter clip ends in silence. Of one that cannot be read, where such are skipped, all are NaN.
     """
     probable = sigmoid if multi else softmax
     totals: dict[int, np.ndarray] = {}
@@ -28,13 +30,22 @@ def scores(
         for row, value in zip(rows, found, strict=True):
             totals[row] = totals.get(row, 0.0) + value
             counts[row] += 1
-    means = np.stack([totals[row] for row in range(len(recordings))]) / counts[:, None]
+    if not totals:
+        raise DataError(f"{recordings.source}: none of the {len(recordings)} recordings to score can be read")
+    unread = np.full_like(next(iter(totals.values())), np.nan)
+    means = np.stack([totals.get(row, unread) for row in range(len(recordings))]) / np.maximum(counts, 1)[:, None]
     return probable(means) if average == "logits" else means
 
 
 def cut(recordings: Recordings, window: int) -> Iterator[tuple[int, np.ndarray]]:
     for row in range(len(recordings)):
-        sound = recordings.whole(row)
+        try:
+            sound = recordings.whole(row)
+        except AudioError as error:
+            if recordings.unreadable == "fail":
+                raise
+            warnings.warn(f"skipped: {error}", stacklevel=2)
+            continue
         for start in windows(len(sound), window, window):
             yield row, sound[start : start + window]
 
@@ -62,13 +73,22 @@ def sigmoid(logits: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-np.clip(logits, -60, 60)))
 
 
-def loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Mean cross entropy: of the class, or of several labels' single decisions."""
+def read(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both of the clips that could be."""
+    fine = np.isfinite(probabilities).all(axis=1)
+    return probabilities[fine], labels[fine]
+
+
+def loss_and_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Mean cross entropy and share of right answers: of the class, or of several labels' single decisions at 0.5."""
+    probabilities, labels = read(probabilities, labels)
     safe = np.clip(probabilities, 1e-12, 1.0)
     if labels.ndim == 1:
-        return float(-np.log(safe[np.arange(len(labels)), labels]).mean())
+        right = probabilities.argmax(axis=1) == labels
+        return float(-np.log(safe[np.arange(len(labels)), labels]).mean()), float(right.mean())
     other = np.clip(1 - probabilities, 1e-12, 1.0)
-    return float(-(labels * np.log(safe) + (1 - labels) * np.log(other)).mean())
+    losses = -(labels * np.log(safe) + (1 - labels) * np.log(other))
+    return float(losses.mean()), float(((probabilities > 0.5) == (labels > 0.5)).mean())
 
 
 def judged(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -76,6 +96,7 @@ def judged(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
     "chance" is the accuracy of always saying the most frequent class, or the mean precision of saying anything.
     """
+    probabilities, labels = read(probabilities, labels)
     if labels.ndim == 1:
         found = probabilities.argmax(axis=1)
         present = np.unique(labels)

@@ -55,6 +55,14 @@ def save_embedder(model: keras.Model, metadata: Metadata, path: str | Path) -> P
 
 def load_embedder(path: str | Path) -> tuple[keras.Model, Metadata | None]:
     """The model, and its metadata unless the file was saved again by Keras, which drops it."""
+    metadata = load_metadata(path)
+    try:
+        return keras.saving.load_model(path, compile=False), metadata
+    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path} cannot be loaded: {error}") from error
+
+
+def load_metadata(path: str | Path) -> Metadata | None:
     path = Path(path)
     if not path.is_file():
         raise ModelError(f"{path}: no such file. Expected a Keras model, NAME.keras")
@@ -63,7 +71,6 @@ def load_embedder(path: str | Path) -> tuple[keras.Model, Metadata | None]:
     try:
         with zipfile.ZipFile(path) as archive:
             member = json.loads(archive.read(MEMBER)) if MEMBER in archive.namelist() else None
-        metadata = Metadata(**{**member, "labels": tuple(member["labels"])}) if member else None
-        return keras.saving.load_model(path, compile=False), metadata
+        return Metadata(**{**member, "labels": tuple(member["labels"])}) if member else None
     except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path} cannot be loaded: {error}") from error

@@ -91,11 +91,16 @@ def level_of(recipe: Recipe) -> Callable:
     return functools.partial(clip_level if recipe.views.level == "clip" else level, spec=recipe.frontend)
 
 
-def shipped(recipe: Recipe, pretrainer: Pretrainer, metadata: Metadata) -> tuple[keras.Model, Metadata]:
-    """The embedder at the pre-trainer's present weights, of plain Keras layers, and what its file says of itself."""
+def shipped(
+    recipe: Recipe, pretrainer: Pretrainer, metadata: Metadata, learnt: keras.Model | None = None
+) -> tuple[keras.Model, Metadata]:
+    """The embedder at the pre-trainer's present weights, of plain Keras layers, and what its file says of itself.
+
+    `learnt` are the features of a waveform at its level, where the pre-trainer's take it from any.
+    """
     if recipe.second is not None:
         return side_by_side([model for model, _ in towers_shipped(recipe, pretrainer, metadata).values()]), metadata
-    spec, learnt = recipe.frontend, pretrainer.features
+    spec, learnt = recipe.frontend, learnt or pretrainer.features
     if pretrainer.standardise is not None and isinstance(spec, LogMel):
         spec = spec.standardised(*statistics(pretrainer.standardise))
         learnt = features(spec)

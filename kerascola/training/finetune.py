@@ -6,12 +6,13 @@ under a linear layer or trained with it (DS and RND, DS and SUP in the papers' t
 
 import csv
 import dataclasses
-import hashlib
 import io
 import json
 import warnings
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,29 +20,32 @@ import numpy as np
 from kerascola.data.pipeline import Batches, collate
 from kerascola.data.recordings import Recordings
 from kerascola.data.sets import TRAIN, VALID, Sets, labelled, of_known_labels
-from kerascola.errors import RecipeError
+from kerascola.errors import DataError, RecipeError
 from kerascola.evaluation.curves import draw_training
-from kerascola.evaluation.scores import judged, loss, scores
+from kerascola.evaluation.scores import judged, loss_and_accuracy, scores
 from kerascola.models.classifier import Classifier
 from kerascola.models.embedder import save_embedder
 from kerascola.objectives.classify import Classify
 from kerascola.recipes.schema import Recipe
+from kerascola.training import logs
 from kerascola.training.determinism import deterministic
-from kerascola.training.logs import logs
 from kerascola.training.loop import train
 from kerascola.training.optimizers import averaged, optimizer
 from kerascola.training.run import Row, Run
 from kerascola.training.start import Start, is_file, start_from, views_of
 from kerascola.training.swap import faster
 
+ORIGIN = "start.json"
+
 
 def finetune(
     model: str, recipe: Recipe, sets: Sets, run: Run, resume: bool = False, log_to: tuple[str, ...] = ()
 ) -> dict[str, Row]:
     """How good it is on each of `sets` but that which it is trained on."""
-    section = recipe.finetune
+    section, model = recipe.finetune, str(model)
+    logs.check(log_to)
     run.open(recipe, resume)
-    origin = origin_of(model, run)
+    origin = origin_of(model, sets, run)
     if section.train.deterministic:
         deterministic()
     keras.utils.set_random_seed(section.train.seed)
@@ -53,16 +57,17 @@ def finetune(
     classifier.compile(optimizer(section.optimizer, section.schedule, steps, section.train.epochs))
     validate = validation(classifier, sets, recipe)
     run.begin(recipe, len(training))
-    run.replace(run.path / "start.json", json.dumps(origin, indent=1).encode())
+    run.replace(run.path / ORIGIN, json.dumps(origin, indent=1).encode())
     classifier(collate([batches.example(*key) for key in batches.keys(0)[:2]]))  # builds every weight
     classifier.optimizer.build(classifier.trainable_variables)
     run.restore(classifier)
-    with faster(classifier), logs(run, recipe, log_to) as log:
-        train(section.train, classifier, batches, steps, run, log=log, watched=False, validate=validate)
+    with faster(classifier), logs.logs(run, recipe, log_to) as log:
+        how = section.train, classifier, batches, steps, run
+        train(*how, log=log, place="finetune.", watched=False, validate=validate)
     draw_training(run.report, f"{recipe.name}: {run.path.name}", run.history)
     with averaged(classifier):
         whole = save(start, classifier, training.classes, run)
-    return outcome(whole, sets, classifier.views.crop_samples, recipe, run)
+        return outcome(whole, sets, classifier.views.crop_samples, recipe, run)
 
 
 def assembled(start: Start, recipe: Recipe, classes: int) -> Classifier:
@@ -74,7 +79,6 @@ def assembled(start: Start, recipe: Recipe, classes: int) -> Classifier:
         views_of(recipe, start.metadata),
         section.train.seed,
         frozen=section.frozen,
-        crop_level=start.crop_level,
         standardise=start.standardise,
         name="classifier",
     )
@@ -85,7 +89,7 @@ def batches_of(training: Recordings, classifier: Classifier, recipe: Recipe) -> 
     size = min(section.batch_size, len(training))
     if size < section.batch_size:
         warnings.warn(f"batches of {size}: there are no more recordings. See finetune.train.batch_size", stacklevel=3)
-    return Batches(training, size, views.crop_samples, views, section.seed, training.labels)
+    return Batches(training, size, views.crop_samples, views, section.seed, training.labels, centred=False)
 
 
 def validation(classifier: Classifier, sets: Sets, recipe: Recipe) -> Callable[[], Row]:
@@ -102,9 +106,7 @@ def validation(classifier: Classifier, sets: Sets, recipe: Recipe) -> Callable[[
 
     def validate() -> Row:
         found = scores(model.predict_on_batch, part, window, recipe.data.multi_label, section.average)
-        right = judged(found, part.labels)
-        accuracy = right.get("accuracy", right.get("mean_average_precision", 0.0))
-        return {"valid_loss": loss(found, part.labels), "valid_accuracy": accuracy}
+        return dict(zip(("valid_loss", "valid_accuracy"), loss_and_accuracy(found, part.labels), strict=True))
 
     return validate
 
@@ -160,16 +162,33 @@ def predictions(recordings: Recordings, probabilities: np.ndarray) -> str:
     return text.getvalue()
 
 
-def origin_of(model: str, run: Run) -> dict[str, str]:
-    """What the run is of; another than it began with is refused."""
-    origin = {"model": model}
-    if is_file(model):
-        origin["sha256"] = hashlib.sha256(Path(model).read_bytes()).hexdigest()
-    file = run.path / "start.json"
-    if file.exists():
-        before = json.loads(file.read_text())
-        if before.get("sha256") != origin.get("sha256"):
-            raise RecipeError(
-                f"{run.path} was started from {before['model']}, and {model} is another. Name another folder by --run"
-            )
+def origin_of(model: str, sets: Sets, run: Run) -> dict[str, Any]:
+    """What the run is of; gone on with from other weights or other recordings it would test on what it has seen."""
+    origin = {
+        "model": model,
+        "sha256": sha256(Path(model).read_bytes()).hexdigest() if is_file(model) else None,
+        "classes": list(sets[TRAIN].classes),
+        "recordings": {name: digest(part) for name, part in sets.items()},
+    }
+    file = run.path / ORIGIN
+    if run.step and not file.exists():
+        raise RecipeError(f"{run.path} holds a run of another kind: name another folder by --run")
+    if not file.exists():
+        return origin
+    before = json.loads(file.read_text())
+    if before["sha256"] != origin["sha256"]:
+        raise RecipeError(
+            f"{run.path} was started from {before['model']}, and {model} is another. Name another folder by --run"
+        )
+    if before != {**origin, "model": before["model"]}:
+        raise DataError(
+            f"{run.path} was started with other recordings, labels or splits: what was trained on might be tested on. "
+            "Name another folder by --run"
+        )
     return origin
+
+
+def digest(recordings: Recordings) -> str:
+    """Of which they are, and of what classes."""
+    rows = zip(recordings.paths, recordings.starts, recordings.labels, strict=True)
+    return sha256("\n".join(f"{path} {start:g} {label}" for path, start, label in rows).encode()).hexdigest()

@@ -85,6 +85,12 @@ def mlflow(run: Run, recipe: Recipe) -> Iterator[Log]:
 OTHERS: dict[str, Callable[[Run, Recipe], AbstractContextManager[Log]]] = {"wandb": wandb, "mlflow": mlflow}
 
 
+def check(names: tuple[str, ...]) -> None:
+    """That those which are named are there, before anything is begun."""
+    for name in names:
+        imported(name)
+
+
 def imported(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)

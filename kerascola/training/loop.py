@@ -25,10 +25,14 @@ def train(
     run: Run,
     *,
     log: Log,
+    place: str = "",
     watched: bool = True,
     validate: Callable[[], Row] = dict,
 ) -> None:
-    """From where `run` is to the last epoch. `validate` gives what else is to be known of an epoch, at its end."""
+    """From where `run` is to the last epoch. `validate` gives what else is to be known of an epoch, at its end.
+
+    `place` is the section of the recipe that says how it is trained, as in "finetune.".
+    """
     stream = batches.from_step(run.step)
     saved = time.monotonic()
     with (
@@ -47,7 +51,7 @@ def train(
                 waited = time.monotonic() - asked
                 logs = step(batch)
                 views = logs.pop("views")
-                finish(begun, run, epoch)  # the step before: JAX would hold the batches of dozens in a queue
+                finish(begun, run, epoch, place)  # the step before: JAX would hold the batches of dozens in a queue
                 if begun and len(begun) % EVERY == 0:
                     log(before + len(begun), {f"step/{name}": value for name, value in begun[-1].items()})
                 begun.append(logs)
@@ -56,11 +60,11 @@ def train(
                 if watched and within and len(begun) % EVERY == 0:
                     watch(views, before + len(begun))
                 if within and time.monotonic() - saved > 60 * section.checkpoint_minutes:
-                    finish(begun, run, epoch)
+                    finish(begun, run, epoch, place)
                     step.sync()
                     run.save(pretrainer, before + len(begun), run.history, list(begun))
                     saved = time.monotonic()
-            finish(begun, run, epoch)
+            finish(begun, run, epoch, place)
             names = "loss", *sorted(begun[0].keys() - {"loss"})  # JAX has them in an order of its own
             means = {name: float(np.mean([row[name] for row in begun])) for name in names}
             step.sync()
@@ -80,7 +84,7 @@ def stale(history: list[dict[str, float]], stopping: EarlyStopping) -> bool:
     return since >= stopping.patience
 
 
-def finish(begun: list[dict], run: Run, epoch: int) -> None:
+def finish(begun: list[dict], run: Run, epoch: int, place: str) -> None:
     """Waits for the last step's numbers, which may still be being computed."""
     if not begun:
         return
@@ -88,6 +92,6 @@ def finish(begun: list[dict], run: Run, epoch: int) -> None:
     if not all(map(math.isfinite, row.values())):
         raise TrainingError(
             f"expected a finite loss, received {describe(row)} in epoch {epoch + 1}. What {run.path} has of the "
-            "steps before is kept; try a smaller rate: --set optimizer.learning_rate=..."
+            f"steps before is kept; try a smaller rate: --set {place}optimizer.learning_rate=..."
         )
     begun[-1] = row

@@ -14,9 +14,9 @@ from kerascola.evaluation.curves import draw_training
 from kerascola.models.embedder import save_embedder
 from kerascola.objectives import build as objectives
 from kerascola.recipes.schema import Recipe
+from kerascola.training import logs
 from kerascola.training.assembly import build, shipped, towers_shipped
 from kerascola.training.determinism import deterministic
-from kerascola.training.logs import logs
 from kerascola.training.loop import train
 from kerascola.training.optimizers import averaged
 from kerascola.training.run import Run
@@ -28,6 +28,7 @@ def pretrain(recipe: Recipe, data: str | Path, run: Run, resume: bool = False, l
 
     `log_to` are of logs.OTHERS.
     """
+    logs.check(log_to)
     run.open(recipe, resume)
     if recipe.train.deterministic:
         deterministic()
@@ -41,7 +42,7 @@ def pretrain(recipe: Recipe, data: str | Path, run: Run, resume: bool = False, l
     pretrainer(collate([batches.example(*key) for key in batches.keys(0)[:2]]))  # builds every weight
     pretrainer.optimizer.build(pretrainer.trainable_variables)
     run.restore(pretrainer)
-    with faster(pretrainer), logs(run, recipe, log_to) as log:
+    with faster(pretrainer), logs.logs(run, recipe, log_to) as log:
         train(recipe.train, pretrainer, batches, steps, run, log=log)
     draw_training(run.report, f"{recipe.name}: {run.path.name}", run.history)
     with averaged(pretrainer):

@@ -1,7 +1,6 @@
 """What fine-tuning starts from: a pre-trained file, or a recipe's parts at random weights."""
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,24 +15,27 @@ from kerascola.augment.views import Views
 from kerascola.errors import ModelError, RecipeError
 from kerascola.frontends.frontend import level
 from kerascola.models.classifier import Classifier
-from kerascola.models.embedder import embedder, load_embedder, split
-from kerascola.models.pretrainer import itself
+from kerascola.models.embedder import embedder, load_embedder, load_metadata, split
 from kerascola.recipes.schema import Recipe, check_chains
 from kerascola.recipes.sections import FrontEnd
 from kerascola.runtime.metadata import Metadata
 from kerascola.training.assembly import build, shipped
 
 RECIPE = "recipe.yaml"  # beside the model that a run left
+DEFAULT = "cola"  # whose `finetune` is followed where nothing else is known
 
 
 @dataclasses.dataclass(frozen=True)
 class Start:
-    features: keras.Model  # of a waveform at its level, where `crop_level` brings it there, or else of any
+    features: keras.Model  # of a waveform of any level
     encoder: keras.Model
     metadata: Metadata
     ship: Callable[[Classifier], tuple[keras.Model, Metadata]]  # the embedder at the weights that it has then
-    crop_level: Callable = itself
     standardise: bool = False
+
+
+# What a run's recipe says of its own recordings, and of its own fine-tuning, is not meant for those that come.
+AFRESH = ["data.label=label", "data.multi_label=false", "data.labelled=1", "data.split=null", "finetune.frozen=false"]
 
 
 def is_file(model: str) -> bool:
@@ -51,31 +53,31 @@ def recipe_for(model: str, recipe: str | None, changes: list[str]) -> Recipe:
         raise RecipeError(
             f"expected keys of finetune and of data: {model} says the rest itself. Received {', '.join(strange)}"
         )
-    if recipe:
-        return recipes.load(recipe, changes)
-    beside = Path(model).with_name(RECIPE)
-    if beside.is_file():
-        return recipes.load(str(beside), changes)
-    name = with_metadata(model)[1].recipe
-    return recipes.load(name if name in recipes.names() else "cola", changes)
+    beside, made_by = Path(model).with_name(RECIPE), metadata_of(model).recipe
+    known = made_by if made_by in recipes.names() else DEFAULT
+    return recipes.load(recipe or (str(beside) if beside.is_file() else known), [*AFRESH, *changes])
 
 
 def rate_of(model: str, recipe: Recipe) -> int:
-    return with_metadata(model)[1].sample_rate if is_file(model) else recipe.frontend.sample_rate
+    return metadata_of(model).sample_rate if is_file(model) else recipe.frontend.sample_rate
 
 
 def start_from(model: str, recipe: Recipe) -> Start:
-    return of_model(*with_metadata(model)) if is_file(model) else of_recipe(recipe)
+    if not is_file(model):
+        return of_recipe(recipe)
+    return of_model(load_embedder(model)[0], metadata_of(model))
 
 
-def with_metadata(path: str) -> tuple[keras.Model, Metadata]:
-    model, metadata = load_embedder(path)
+def metadata_of(path: str) -> Metadata:
+    metadata = load_metadata(path)
     if metadata is None:
         raise ModelError(
             f"{path} says nothing of itself: it was saved again by Keras. Expected the file as `kerascola pretrain` "
             "wrote it"
         )
-    return model, metadata
+    if metadata.labels:
+        raise ModelError(f"{path} is a linear layer, of {len(metadata.labels)} classes: expected model.keras beside it")
+    return metadata
 
 
 def of_model(model: keras.Model, metadata: Metadata) -> Start:
@@ -92,15 +94,19 @@ def of_model(model: keras.Model, metadata: Metadata) -> Start:
 
 
 def of_recipe(recipe: Recipe) -> Start:
+    """At weights by the seed of the fine-tuning, in float32."""
+    seed = recipe.finetune.train.seed
+    section = recipe.train.model_copy(update={"seed": seed, "precision": "float32"})
+    recipe = recipe.model_copy(update={"train": section})
     pretrainer, metadata = build(recipe, steps_per_epoch=1)
     if recipe.second is not None:
         return of_model(*shipped(recipe, pretrainer, metadata))
+    sound, learnt = keras.Input((None,), dtype="float32", name="waveform"), pretrainer.features
     return Start(
-        pretrainer.features,
+        keras.Model(sound, learnt(level(sound, recipe.frontend))),
         pretrainer.encoder,
         metadata,
-        lambda classifier: shipped(recipe, classifier, metadata),
-        functools.partial(level, spec=recipe.frontend),
+        lambda classifier: shipped(recipe, classifier, metadata, learnt),
         recipe.views.standardise,
     )
 

@@ -42,6 +42,6 @@ def test_it_says_what_it_does_and_what_came_out(capsys):
             main(["finetune", "cola", "--data", "sounds", "--frozen", "--fraction", "0.5", "--run", "r", *SMALL]) == 0
         )
     written = capsys.readouterr()
-    assert "run directory: r\nrandom, frozen encoder, 2 classes; 8 of train, 2 of test" in written.err
+    assert "run directory: r\nrandom, frozen encoder, 2 classes; 8 of train, 2 of test; as cola says" in written.err
     assert "test: 2 clips  accuracy " in written.out and "balanced accuracy" in written.out
     assert written.out.endswith("r/model.keras, head.keras, results.json\n")

@@ -78,9 +78,10 @@ def test_of_several_labels_a_share_of_the_rows_keeps_theirs():
 
 def test_what_is_held_out_is_a_share_of_each_class():
     labels = np.array([0] * 40 + [1] * 10 + [2] * 2 + [3])
-    none = np.array([""] * len(labels))
+    none = np.arange(len(labels)).astype(str)
     chosen = held_out(labels, none, 0.2, seed=0)
     assert [int(chosen[labels == value].sum()) for value in range(4)] == [8, 2, 1, 0]
+    assert held_out(labels, none, 0.99, seed=0).sum() == 39 + 9 + 1
     assert (held_out(labels, none, 0.2, seed=0) == chosen).all() and (held_out(labels, none, 0.2, 1) != chosen).any()
 
 
@@ -91,3 +92,10 @@ def test_groups_are_held_out_whole_and_never_all():
         assert {bool(chosen[groups == name].all()) for name in "abc"} == {True, False}
         assert all(chosen[groups == name].std() == 0 for name in "abc") and chosen.sum() == 10
     assert held_out(np.zeros(30, int), groups, 0.99, 0).sum() == 20
+
+
+@pytest.mark.parametrize("sizes, count", [((90, 10), 10), ((90, 5, 5), 10), ((50, 50), 50), ((70, 30), 30)])
+def test_groups_come_as_near_to_the_share_as_they_can(sizes, count):
+    groups = np.repeat(np.arange(len(sizes)), sizes).astype(str)
+    for seed in range(6):
+        assert held_out(np.zeros(100, int), groups, 0.2, seed).sum() == count

@@ -73,6 +73,15 @@ def test_labels_are_in_the_column_that_is_asked_for(place):
         rows(file, "speeker")
 
 
+def test_spaces_and_nothings_in_a_table(place):
+    file = write(place / "list.csv", "path , label, split\na.wav, cat ,train \nb.wav, ,\n")
+    assert rows(file) == [Row(place / "a.wav", ("cat",), "train"), Row(place / "b.wav")]
+    assert rows(write(place / "list.csv", "path,label\na.wav,dog;\n"), multi=True)[0].labels == ("dog",)
+    assert rows(write(place / "list.jsonl", '{"path": "a.wav", "label": NaN, "split": NaN}\n'))[0].split == ""
+    with pytest.raises(DataError, match="1 of 1 rows .*\n.*another number of cells"):
+        rows(write(place / "list.csv", "path,label\na,b.wav,cat\n"), "species")
+
+
 def test_several_labels_are_a_list_or_stand_between_semicolons(place):
     table = write(place / "list.csv", "path,label\na.wav,dog; rain\nb.wav,\n")
     assert [row.labels for row in rows(table, multi=True)] == [("dog", "rain"), ()]

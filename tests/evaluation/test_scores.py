@@ -3,7 +3,8 @@ import pytest
 import soundfile
 
 from kerascola.data.recordings import Recordings
-from kerascola.evaluation.scores import judged, loss, scores
+from kerascola.errors import AudioError, DataError
+from kerascola.evaluation.scores import judged, loss_and_accuracy, scores
 
 RATE, WINDOW = 8000, 800
 
@@ -56,7 +57,10 @@ def test_numbers_of_one_label_a_clip():
     assert found["balanced_accuracy"] == pytest.approx((3 / 4 + 1 / 2 + 0) / 3)
     f1 = [2 * 3 / (2 * 3 + 2 + 1), 2 * 1 / (2 * 1 + 1 + 1), 0]  # 2 right / (2 right + wrong + missed)
     assert found["macro_f1"] == pytest.approx(np.mean(f1)) and found["clips"] == 7
-    assert loss(np.full((2, 4), 0.25), np.array([0, 3])) == pytest.approx(np.log(4))
+    told = loss_and_accuracy(np.full((2, 4), 0.25), np.array([0, 3]))
+    assert told == (pytest.approx(np.log(4)), 0.5)
+    unread = np.vstack([np.eye(4)[said], np.full((1, 4), np.nan)])
+    assert judged(unread, np.append(labels, 1)) == found
 
 
 def test_numbers_of_several_labels():
@@ -68,4 +72,16 @@ def test_numbers_of_several_labels():
     assert found["mean_auc"] == pytest.approx(np.mean([3 / 4, 2 / 4]))
     assert found["chance"] == pytest.approx(0.5)
     assert judged(said[:1], labels[:1]) == {"clips": 1}
-    assert loss(np.full((2, 3), 0.5), labels[:2]) == pytest.approx(np.log(2))
+    assert loss_and_accuracy(np.full((2, 3), 0.5), labels[:2]) == (pytest.approx(np.log(2)), pytest.approx(2 / 6))
+
+
+def test_what_cannot_be_read_any_more_is_left_out_or_an_error(recordings):
+    recordings.paths[1].write_text("gone bad")
+    with pytest.raises(AudioError, match="1.wav"):
+        scores(logits, recordings, WINDOW, False, batch=3)
+    recordings.unreadable = "skip"
+    with pytest.warns(UserWarning, match="skipped: .*1.wav"):
+        found = scores(logits, recordings, WINDOW, False, batch=3)
+    assert np.isnan(found).all(axis=1).tolist() == [False, True, False, False]
+    with pytest.warns(UserWarning), pytest.raises(DataError, match="none of the 1 recordings to score can be read"):
+        scores(logits, recordings.where(np.array([1])), WINDOW, False, batch=3)

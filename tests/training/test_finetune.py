@@ -1,6 +1,7 @@
 """Classifiers from files and from recipes, on sounds that are told apart by their pitch."""
 
 import csv
+import dataclasses
 import json
 import shutil
 
@@ -12,12 +13,12 @@ import soundfile
 
 from kerascola import recipes
 from kerascola.data.sets import to_finetune
-from kerascola.errors import ModelError, RecipeError
+from kerascola.errors import DataError, ModelError, RecipeError
 from kerascola.models.embedder import load_embedder, save_embedder
 from kerascola.training.assembly import build, shipped
 from kerascola.training.finetune import finetune
 from kerascola.training.run import Run
-from kerascola.training.start import recipe_for, start_from, views_of
+from kerascola.training.start import metadata_of, recipe_for, start_from, views_of
 
 RATE, CLIPS = 16000, 24
 SMALL = """
@@ -86,7 +87,8 @@ def test_from_a_recipe_weights_are_random(place, tuned):
         changes=["finetune.mixup=0.2", "finetune.waveform=[{name: gain}]", "finetune.spectrogram=[{name: blur}]"]
     )
     assert told["test"]["accuracy"] > 0.8
-    assert json.loads((run.path / "start.json").read_text()) == {"model": str(place / "small.yaml")}
+    begun = json.loads((run.path / "start.json").read_text())
+    assert (begun["model"], begun["sha256"], begun["classes"]) == (str(place / "small.yaml"), None, ["high", "low"])
     run, told = tuned(changes=["finetune.frozen=true", "finetune.train.epochs=1"], name="frozen")
     np.testing.assert_allclose(embeddings(run.model), embeddings(place / "random.keras"), atol=1e-6)
 
@@ -143,6 +145,41 @@ def test_another_start_is_refused(place, tuned):
         tuned("other.keras", ["finetune.train.epochs=1"], resume=True)
 
 
+def test_other_recordings_are_refused(place, tuned):
+    changes = ["finetune.train.epochs=1"]
+    (place / "list.csv").write_text((place / "sounds.csv").read_text())
+    run, _ = tuned(changes=changes, data="list.csv")
+    (place / "list.csv").write_text((place / "sounds.csv").read_text().replace("2.wav,low,train", "2.wav,low,test"))
+    with pytest.raises(DataError, match="was started with other recordings, labels or splits"):
+        tuned(changes=changes, data="list.csv", resume=True)
+    (run.path / "start.json").unlink()
+    with pytest.raises(RecipeError, match="holds a run of another kind"):
+        tuned(changes=changes, data="list.csv", resume=True)
+
+
+def test_what_is_told_is_of_the_averaged_weights_that_are_left(place, tuned):
+    changes = ["finetune.optimizer={name: sgd, learning_rate: 0.3, ema: 0.99}", "finetune.train.epochs=1"]
+    run, _ = tuned(changes=changes)
+    embed, head = (keras.saving.load_model(run.path / name) for name in ("model.keras", "head.keras"))
+    with (run.path / "predictions-test.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        sound, _ = soundfile.read(row["path"], dtype="float32")
+        if len(sound) <= 4000:  # a single window
+            logits = head.predict_on_batch(embed.predict_on_batch(np.pad(sound, (0, 4000 - len(sound)))[None]))[0]
+            assert float(row["high"]) == pytest.approx(1 / (1 + np.exp(logits[1] - logits[0])), abs=2e-5)
+
+
+def test_the_seed_of_the_fine_tuning_is_that_of_its_weights(place):
+    weights = []
+    for seed in (0, 1):
+        recipe = recipes.load(str(place / "small.yaml"), [f"finetune.train.seed={seed}", "train.precision=float16"])
+        start = start_from("small.yaml", recipe)
+        weights.append(start.encoder.get_weights()[0])
+        assert {layer.compute_dtype for layer in start.encoder._flatten_layers()} == {"float32"}
+    assert np.abs(weights[0] - weights[1]).max() > 0
+
+
 def test_it_stops_by_what_it_is_validated_on(tuned, place):
     stopping = "finetune.train.early_stopping={monitor: valid_accuracy, patience: 1, min_delta: 1}"
     run, _ = tuned(changes=[stopping, "finetune.train.epochs=9", "finetune.train.steps_per_epoch=1"])
@@ -187,9 +224,10 @@ def test_learnt_filters_and_two_towers_and_running_statistics_start_too(place):
         start = start_from(name, recipe)
         assert bool(start.features.trainable_variables) == (name == "cola-leaf")
         assert start.standardise == (name == "uclser20-vgg")
-        ready = start.crop_level(keras.ops.convert_to_tensor(sound))
-        size = start.metadata.dimension
-        assert contracts.numbers(start.encoder(start.features(ready))).shape == (2, size)
+        found = [contracts.numbers(start.encoder(start.features(x))) for x in (sound, 0.5 * sound)]
+        assert found[0].shape == (2, start.metadata.dimension)
+        if name == "cola-leaf":
+            np.testing.assert_allclose(*found, atol=1e-4)  # a quieter sound is brought to the same level
         assert views_of(recipe, start.metadata).crop_samples == start.metadata.window_samples
 
 
@@ -201,12 +239,18 @@ def test_which_recipe_is_followed(place, tmp_path):
     (tmp_path / "recipe.yaml").write_text(
         recipes.load(str(place / "small.yaml"), ["finetune.train.epochs=7"]).to_yaml()
     )
-    assert recipe_for(file, None, ["finetune.train.seed=3"]).finetune.train.epochs == 7
+    found = recipe_for(file, None, ["finetune.train.seed=3"])
+    assert found.finetune.train.epochs == 7
+    assert (found.data.labelled, found.data.label, found.finetune.frozen) == (1, "label", False), "not its own run's"
     with pytest.raises(RecipeError, match="expected keys of finetune and of data: .*Received encoder.width=2"):
         recipe_for(file, None, ["encoder.width=2"])
     with pytest.raises(RecipeError, match="--recipe goes with a file: cola is a recipe already"):
         recipe_for("cola", "demo", [])
     keras.saving.load_model(file).save(tmp_path / "bare.keras")
+    labelled = dataclasses.replace(metadata_of(file), labels=("a", "b"))
+    save_embedder(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]), labelled, tmp_path / "head.keras")
+    with pytest.raises(ModelError, match="head.keras is a linear layer, of 2 classes"):
+        start_from(str(tmp_path / "head.keras"), recipes.load("cola"))
     with pytest.raises(ModelError, match="bare.keras says nothing of itself"):
         start_from(str(tmp_path / "bare.keras"), recipes.load("cola"))
 
