@@ -30,6 +30,10 @@ class DataError(KerascolaError):
     """A data set that cannot be trained on."""
 
 
+class FetchError(KerascolaError):
+    """A file that could not be had from the web, or that is not the one that was promised."""
+
+
 class TrainingError(KerascolaError):
     """A training that went astray."""
 

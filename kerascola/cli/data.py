@@ -1,24 +1,49 @@
-"""Look at recordings before training: how many, how long, which rates and classes, and what is wrong with them."""
+"""Recordings before training: what they are like, and the corpora that are known by name."""
 
 import argparse
 import json
+import sys
+import time
+from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    text = "what a folder, list or pattern holds; exit code 1 where it is not fit to train on"
+
+    text = "say what a folder, list or pattern holds; exit code 1 where it is not fit to train on"
     check = actions.add_parser("check", help=text, description=text)
     check.add_argument("data", metavar="DATA", help="a folder, a list, or a pattern in quotes")
     check.add_argument("--decode", action="store_true", help="read every file to its end: finds silence and clipping")
-    check.add_argument(
-        "--label", default="label", metavar="COLUMN", help="the list's column of labels (default: label)"
-    )
+    check.add_argument("--label", default="label", metavar="COLUMN", help="the column of labels in a list")
     check.add_argument("--multi-label", action="store_true", help="a recording may have several labels")
     check.add_argument("--out", metavar="FILE.png", help="draw a picture, too")
     check.add_argument("--json", action="store_true", help="print JSON")
 
+    actions.add_parser("list", help="the corpora that are known by name, and their licences")
+
+    text = "write the list (CSV) of a corpus that lies in a folder as it is published"
+    manifest = actions.add_parser("manifest", help=text, description=text)
+    manifest.add_argument("corpus", metavar="NAME", help="see `kerascola data list`")
+    manifest.add_argument("folder", metavar="FOLDER")
+    add_list_options(manifest)
+
+    text = "fetch a corpus and write its list; what was begun is gone on with"
+    fetch = actions.add_parser("fetch", help=text, description=text)
+    fetch.add_argument("corpus", metavar="NAME", help="see `kerascola data list`")
+    fetch.add_argument("--to", metavar="FOLDER", help="where to (default: data/NAME)")
+    add_list_options(fetch)
+
+
+def add_list_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", metavar="FILE.csv", help="the list (default: FOLDER/NAME.csv)")
+    parser.add_argument("--test-fold", metavar="FOLD", help="the fold that is tested on, of a corpus that has folds")
+
 
 def run(args: argparse.Namespace) -> int:
+    return {"check": run_check, "list": run_list, "manifest": run_manifest, "fetch": run_fetch}[args.action](args)
+
+
+def run_check(args: argparse.Namespace) -> int:
     from kerascola.cli.progress import track
     from kerascola.data.check import as_text, check
 
@@ -31,3 +56,47 @@ def run(args: argparse.Namespace) -> int:
 
         draw(report, args.out)
     return 1 if report.fatal else 0
+
+
+def run_list(args: argparse.Namespace) -> int:
+    from kerascola.data.corpora import NAMES, corpus
+
+    width = max(map(len, NAMES))
+    for name in NAMES:
+        module = corpus(name)
+        about = (module.__doc__ or "").splitlines()[0]
+        print(f"{name:{width}}  {'fetched' if module.ARCHIVES else '       '}  {about} [{module.LICENCE}]")
+    return 0
+
+
+def run_manifest(args: argparse.Namespace) -> int:
+    from kerascola.data.corpora import records, write_list
+
+    found = records(args.corpus, args.folder, args.test_fold)
+    file = write_list(found, args.folder, args.out or Path(args.folder) / f"{args.corpus}.csv")
+    print(f"{file}: {len(found)} recordings\nnext: kerascola data check {file}")
+    return 0
+
+
+def run_fetch(args: argparse.Namespace) -> int:
+    from kerascola.data.corpora import corpus
+    from kerascola.data.corpora.fetching import fetch_corpus
+
+    args.folder = args.to or f"data/{args.corpus}"
+    print(f"{args.corpus}: licence {corpus(args.corpus).LICENCE}; {corpus(args.corpus).SOURCE}", file=sys.stderr)
+    fetch_corpus(args.corpus, args.folder, lambda archive: Report(archive.name))
+    return run_manifest(args)
+
+
+class Report:
+    """Lines on how far a download is, now and then."""
+
+    def __init__(self, name: str, every: float = 5.0) -> None:
+        self.name, self.every, self.said = name, every, float("-inf")
+
+    def __call__(self, done: int, total: int | None) -> None:
+        if time.monotonic() - self.said < self.every and done != total:
+            return
+        self.said = time.monotonic()
+        of = f" of {total / 1e6:.1f}" if total else ""
+        print(f"{self.name}: {done / 1e6:.1f}{of} MB", file=sys.stderr)
