@@ -15,7 +15,7 @@ ARCHIVES: tuple[Archive, ...] = ()
 
 def records(folder: Path) -> Iterator[Record]:
     place = root(folder, "meta.txt", "audio")
-    folds = {}
+    folds: dict[str, str] = {}
     for file in sorted(place.glob("evaluation_setup/fold*_evaluate.txt")):
         number = file.name.removeprefix("fold").partition("_")[0]
         folds |= {line.split("\t")[0].strip(): number for line in lines(file) if line.strip()}
