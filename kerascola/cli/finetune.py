@@ -7,9 +7,8 @@ run directory gets model.keras, the encoder; head.keras, the linear layer; resul
 import argparse
 import json
 import sys
-import time
 
-from kerascola.cli.recipes import add_changes
+from kerascola.cli.runs import add_run_arguments, check_resume, run_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,24 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frozen", action="store_true", help="train nothing but a linear layer on the embeddings")
     parser.add_argument("--fraction", type=float, metavar="SHARE", help="of each class's labels, those that are used")
     parser.add_argument("--recipe", help="whose `finetune` is followed (default: that of the run that made MODEL)")
-    parser.add_argument("--run", metavar="DIR", help="run directory (default: runs/finetune-NAME-DATE-TIME)")
-    parser.add_argument(
-        "--log",
-        action="append",
-        default=[],
-        choices=["wandb", "mlflow"],
-        help="send the numbers there too; may be repeated (TensorBoard's files are in the run directory anyway)",
-    )
-    parser.add_argument("--resume", action="store_true", help="go on after the last checkpoint of the run in --run")
-    add_changes(parser)
+    add_run_arguments(parser, "finetune-NAME")
 
 
 def run(args: argparse.Namespace) -> int:
     from kerascola.cli.quiet import import_keras
-    from kerascola.errors import RecipeError
 
-    if args.resume and not args.run:
-        raise RecipeError("--resume needs the run to go on with: --run DIR")
+    check_resume(args)
     changes = list(args.changes)
     changes += ["finetune.frozen=true"] if args.frozen else []
     changes += [] if args.label is None else [f"data.label={json.dumps(args.label)}"]
@@ -51,19 +39,17 @@ def run(args: argparse.Namespace) -> int:
     import_keras(training=True)
     from kerascola.data.sets import to_finetune
     from kerascola.training.finetune import finetune
-    from kerascola.training.run import Run
     from kerascola.training.start import is_file, rate_of, recipe_for
 
     recipe = recipe_for(args.model, args.recipe, changes)
-    folder = args.run or f"runs/finetune-{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     sets = to_finetune(recipe, args.data, rate_of(args.model, recipe), args.test)
     kind = ("pre-trained" if is_file(args.model) else "random") + (", frozen" if recipe.finetune.frozen else "")
     counts = ", ".join(f"{len(part)} of {name}" for name, part in sets.items())
-    print(f"run directory: {folder}", file=sys.stderr)
+    training = run_of(args, f"finetune-{recipe.name}")
     print(f"{kind} encoder, {len(sets['train'].classes)} classes; {counts}; as {recipe.name} says", file=sys.stderr)
-    told = finetune(args.model, recipe, sets, Run(folder), args.resume, tuple(args.log))
+    told = finetune(args.model, recipe, sets, training, args.resume, tuple(args.log))
     for name, numbers in told.items():
         listing = "  ".join(f"{key.replace('_', ' ')} {value:.3f}" for key, value in numbers.items() if key != "clips")
         print(f"{name}: {numbers['clips']} clips  {listing}")
-    print(f"{folder}/model.keras, head.keras, results.json")
+    print(f"{training.path}/model.keras, head.keras, results.json")
     return 0

@@ -1,10 +1,8 @@
-"""Pre-train an encoder on a folder of unlabelled recordings; writes model.keras into a run directory."""
+"""Pre-train an encoder on recordings, which need no labels; writes model.keras into a run directory."""
 
 import argparse
-import sys
-import time
 
-from kerascola.cli.recipes import add_changes
+from kerascola.cli.runs import add_run_arguments, check_resume, run_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,37 +13,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DATA",
         help="recordings: a folder, a list (CSV, JSON lines or Parquet with a column path), or a pattern in quotes",
     )
-    parser.add_argument("--run", metavar="DIR", help="run directory (default: runs/RECIPE-DATE-TIME)")
-    parser.add_argument(
-        "--log",
-        action="append",
-        default=[],
-        choices=["wandb", "mlflow"],
-        help="send the numbers there too; may be repeated (TensorBoard's files are in the run directory anyway)",
-    )
-    parser.add_argument("--resume", action="store_true", help="go on after the last checkpoint of the run in --run")
-    add_changes(parser)
+    add_run_arguments(parser, "RECIPE")
 
 
 def run(args: argparse.Namespace) -> int:
     from kerascola import recipes
-    from kerascola.errors import RecipeError
 
     recipe = recipes.load(args.recipe, args.changes)
-    if args.resume and not args.run:
-        raise RecipeError("--resume needs the run to go on with: --run DIR")
+    check_resume(args)
 
     from kerascola.cli.quiet import import_keras
 
     import_keras(training=True)
     from kerascola.training.pretrain import pretrain
-    from kerascola.training.run import Run
 
-    folder = args.run or f"runs/{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    print(f"run directory: {folder}", file=sys.stderr)
-    training = Run(folder)
-    if args.resume and not training.state.exists():
-        print("it has no checkpoint yet: starting from the beginning", file=sys.stderr)
-    model = pretrain(recipe, args.data, training, args.resume, tuple(args.log))
+    model = pretrain(recipe, args.data, run_of(args, recipe.name), args.resume, tuple(args.log))
     print(f"{model}\nnext: kerascola-export {model} --format onnx --out {model.with_suffix('.onnx')}")
     return 0
