@@ -24,7 +24,7 @@ from kerascola.errors import DataError, RecipeError
 from kerascola.evaluation.curves import draw_training
 from kerascola.evaluation.scores import judged, loss_and_accuracy, scores
 from kerascola.models.classifier import Classifier
-from kerascola.models.embedder import save_embedder
+from kerascola.models.embedder import save_embedder, split
 from kerascola.objectives.classify import Classify
 from kerascola.recipes.schema import Recipe
 from kerascola.training import logs
@@ -132,9 +132,17 @@ def save(start: Start, classifier: Classifier, classes: tuple[str, ...], run: Ru
     logits = keras.layers.Dense(len(classes), name="logits")
     head = keras.Sequential([keras.Input((metadata.dimension,), name="embedding"), logits], name="head")
     head.set_weights(classifier.objective.logits.get_weights())
+    thaw(embedder)
     save_embedder(embedder, metadata, run.model)
     save_embedder(head, dataclasses.replace(metadata, labels=classes), run.path / "head.keras")
     return keras.Sequential([embedder, head])
+
+
+def thaw(embedder: keras.Model) -> None:
+    """Or else its file would say that the encoder, or each of two side by side, is not to be trained any more."""
+    for model in (embedder, *(layer for layer in embedder.layers if isinstance(layer, keras.Model))):
+        if parts := split(model):
+            parts[1].trainable = True
 
 
 def outcome(whole: keras.Model, sets: Sets, window: int, recipe: Recipe, run: Run) -> dict[str, Row]:

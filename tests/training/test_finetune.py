@@ -75,6 +75,8 @@ def test_from_a_file_the_encoder_is_tuned_or_stays(place, tuned):
     before = embeddings(place / "random.keras")
     run, told = tuned("random.keras", ["finetune.frozen=true"])
     np.testing.assert_allclose(embeddings(run.model), before, atol=1e-6)
+    learnable = [len(keras.saving.load_model(path).trainable_variables) for path in (run.model, place / "random.keras")]
+    assert learnable[0] == learnable[1] > 0, "the next one may train it"
     run, told = tuned("random.keras", name="moved")
     assert np.abs(embeddings(run.model) - before).max() > 0.01
     assert told["test"]["clips"] == told["valid"]["clips"] == 6 and told["test"]["accuracy"] > 0.8
