@@ -26,7 +26,7 @@ types: dev
 
 # A backend at a time, as Keras is bound to one when it is imported; its files are shared out to two processes.
 $(BACKENDS:%=test-%): test-%: dev
-	KERAS_BACKEND=$* $(V) -m pytest -q -n 2 --dist loadfile --max-worker-restart=0
+	KERAS_BACKEND=$* $(V) -m pytest -q -n 2 --dist loadfile --max-worker-restart=0 --durations=12
 
 .PHONY: dev
 dev:
