@@ -20,10 +20,13 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 os.environ.setdefault("XLA_FLAGS", XLA_FLAGS.replace("true", "false"))
 
 
+LONGEST = ("readme", "demo", "pretrain", "systems", "kills", "finetune", "pretrain_options")
+
+
 def pytest_report_header() -> str:
     return f"Keras backend: {os.environ['KERAS_BACKEND']}"
 
 
 def pytest_collection_modifyitems(items) -> None:
     """The longest files first, so that neither of two processes is left with one at the end."""
-    items.sort(key=lambda item: item.path.name not in ("test_readme.py", "test_demo.py", "test_pretrain.py"))
+    items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in LONGEST)
