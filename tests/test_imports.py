@@ -1,6 +1,7 @@
 """Who may import whom: downwards only, and the frameworks in named files only."""
 
 import ast
+import re
 import tomllib
 from pathlib import Path
 
@@ -97,3 +98,12 @@ def test_every_package_is_installed():
     setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     packages = {m for m, path in modules().items() if path.name == "__init__.py"}
     assert set(setuptools["packages"]) == packages
+
+
+def test_what_is_tested_on_one_backend_only_needs_none():
+    """No test there imports Keras, or a module of ours that does."""
+    (places,) = re.findall(r"^NO_KERAS := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    of_keras = {"keras"} | {m for m, path in modules().items() if "keras" in {n.split(".")[0] for n in imports(path)}}
+    files = [path for place in places.split() for path in (ROOT / "tests" / place).rglob("*.py")]
+    assert len(files) > 20 and "kerascola.models.embedder" in of_keras
+    assert not [f"{path} imports {name}" for path in files for name in sorted(imports(path) & of_keras)]

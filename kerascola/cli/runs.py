@@ -32,6 +32,7 @@ def add_run_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--workers",
         type=int,
+        default=min(8, cores // 2) if (cores := os.cpu_count() or 1) > 4 else 0,
         metavar="COUNT",
         help="processes that read and decode, 0 for threads (default: 0 up to 4 cores, else half of them, at most 8)",
     )
@@ -39,9 +40,6 @@ def add_run_arguments(parser: argparse.ArgumentParser, name: str) -> None:
 
 
 def check_run(args: argparse.Namespace) -> None:
-    """Also says how many workers there are if nobody did."""
-    if args.workers is None:
-        args.workers = min(8, cores // 2) if (cores := os.cpu_count() or 1) > 4 else 0
     if args.workers < 0:
         raise RecipeError(f"--workers: expected 0 or more, received {args.workers}")
     if args.resume and not args.run:

@@ -2,9 +2,8 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 
 from kerascola.audio.read import Header
 from kerascola.data.manifest import TRAIN, Row, rows
-from kerascola.data.shards import blocks, header
+from kerascola.data.shards import FORMAT, blocks, header
 from kerascola.errors import AudioError, listing
 
 SILENT = 1e-4  # a peak below -80 dB of full scale
@@ -27,6 +26,7 @@ class File:
 
     path: Path
     header: Header | None = None
+    size: int = 0  # bytes
     error: str = ""
     cut: str = ""  # how it breaks off, if it does
     peak: float | None = None
@@ -74,9 +74,9 @@ def check(
     with ThreadPoolExecutor() as threads:
         found = list(track(threads.map(lambda path: examine(path, decode), paths), len(paths)))
         files = {file.path: file for file in found}
-        same = list(alike([file.path for file in found if not file.error], threads))
+        same, gone = alike([file for file in found if not file.error], threads)
     report = Report(data, recordings=len(listed), files=len(paths), decoded=decode)
-    report.unreadable = {str(file.path): file.error for file in found if file.error}
+    report.unreadable = {str(file.path): file.error for file in found if file.error} | gone
     headers = [file.header for file in found if file.header]
     report.rates = dict(Counter(h.rate for h in headers).most_common())
     report.channels = dict(Counter(h.channels for h in headers).most_common())
@@ -96,9 +96,9 @@ def check(
 
 def examine(path: Path, decode: bool) -> File:
     try:
-        known, cut = header(path), missing(path)
+        known, cut, size = header(path), missing(path), path.stat().st_size
         if not decode:
-            return File(path, known, cut=cut)
+            return File(path, known, size, cut=cut)
         peak, full, count = 0.0, 0, 0
         for block in blocks(path):
             loud = np.abs(block)
@@ -107,7 +107,7 @@ def examine(path: Path, decode: bool) -> File:
             raise AudioError(f"{path}: expected {known.seconds:.2f} s of sound as its header says, received none")
         if not cut and count / known.rate < known.seconds - 0.1:
             cut = f"{path}: {known.seconds:.2f} s by its header, {count / known.rate:.2f} s of sound"
-        return File(path, known, cut=cut, peak=peak, clipped=full / max(count, 1))
+        return File(path, known, size, cut=cut, peak=peak, clipped=full / max(count, 1))
     except AudioError as error:
         return File(path, error=str(error))
     except OSError as error:  # it went away in between
@@ -135,26 +135,28 @@ def seconds(row: Row, file: File, report: Report) -> float | None:
     return length
 
 
-def alike(paths: list[Path], threads: ThreadPoolExecutor) -> Iterator[list[Path]]:
-    """Groups of files of the same bytes; only those of the same size are read."""
+def alike(files: list[File], threads: ThreadPoolExecutor) -> tuple[list[list[Path]], dict[str, str]]:
+    """Groups of files of the same bytes, for which only those of the same size are read; and those that went away."""
     sizes: dict[int, list[Path]] = defaultdict(list)
-    for path in paths:
-        with suppress(OSError):  # it went away since it was examined
-            sizes[path.stat().st_size].append(path)
-    for group in sizes.values():
-        if len(group) > 1:
-            contents: dict[str, list[Path]] = defaultdict(list)
-            for path, content in zip(group, threads.map(digest, group), strict=True):
-                contents[content].append(path)
-            yield from (same for same in contents.values() if len(same) > 1)
+    for file in files:
+        sizes[file.size].append(file.path)
+    paths = [path for group in sizes.values() if len(group) > 1 for path in group]
+    contents: dict[str, list[Path]] = defaultdict(list)
+    gone: dict[str, str] = {}
+    for path, content in zip(paths, threads.map(digest, paths), strict=True):
+        if isinstance(content, OSError):
+            gone[str(path)] = f"{path}: {content.strerror}"
+        else:
+            contents[content].append(path)
+    return [group for group in contents.values() if len(group) > 1], gone
 
 
-def digest(path: Path) -> str:
+def digest(path: Path) -> str | OSError:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "blake2b").hexdigest()
-    except OSError:  # it went away: like no other
-        return str(path)
+    except OSError as error:
+        return error
 
 
 def balance(listed: list[Row]) -> tuple[dict[str, dict[str, int]], int]:
@@ -191,7 +193,7 @@ def as_text(report: Report, most: int = 20) -> str:
         lines.append(f"  labels{name}: {len(classes)} classes, {counted(dict(list(classes.items())[:most]))}")
     if report.classes and report.unlabelled:
         lines.append(f"  unlabelled {report.unlabelled}")
-    if "ArrayRecord PCM_16" in report.formats:
+    if FORMAT in report.formats:
         lines.append("  a pack: copies, silence and clipping are seen of whole shards; check the recordings, too")
     if not report.decoded:
         lines.append("  silence, clipping and damage inside of files are found by --decode")

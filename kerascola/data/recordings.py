@@ -43,8 +43,8 @@ class Recordings:
         found = rows(data, label, multi)
         known = lengths(found, self.source, on_bad_file)
         kept = [(row, s) for row, s in zip(found, known, strict=True) if not isinstance(s, AudioError)]
-        for path in {row.path for row, _ in kept}:
-            shards.check(path, sample_rate)
+        for path in {row.path for row, _ in kept if row.path.suffix == shards.SUFFIX}:
+            shards.opened(path, sample_rate)  # which refuses another rate
         self.paths = np.array([row.path for row, _ in kept], object)
         self.starts = np.array([row.start for row, _ in kept])
         self.seconds = np.array([s for _, s in kept])

@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -177,6 +178,15 @@ def test_workers_of_a_run_that_is_killed_end_with_it(folder, tmp_path):
     while alive(worker) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert killed.returncode == -signal.SIGKILL and not alive(worker)
+
+
+def test_a_worker_that_is_killed_is_said(folder):
+    with closing(Batches(folder, 4, CLIP, VIEWS, seed=0, workers=1).from_step(0)) as stream:
+        next(stream)
+        (worker,) = multiprocessing.active_children()
+        worker.kill()
+        with pytest.raises(DataError, match="a process that reads recordings was ended.*fewer --workers"):
+            list(islice(stream, 1000))
 
 
 def alive(process: int) -> bool:

@@ -24,9 +24,8 @@ class Published:
     name: str  # with configuration and version
     about: str  # its licence, and where it is from
     features: tuple[str, ...]
-    sounds: dict[
-        str, int | None
-    ]  # those of sound and their rate: 0 where it is not told, None: it comes with each value
+    # Those of sound and their rate: 0 where it is not told, None where it comes with each value.
+    sounds: dict[str, int | None]
     columns: dict[str, Column]  # what a list can keep
     splits: Callable[[], dict[str, int]]  # with the number of rows; now at the latest it is downloaded
     rows: Callable[[str, str], Iterable[dict[str, Any]]]  # of a split, with that feature as sound
