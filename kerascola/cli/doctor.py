@@ -52,7 +52,7 @@ class Needs:
 NEEDS = {
     "embed": Needs(RUNTIME, ()),
     "pretrain": Needs(TRAINING, ("train", BACKEND)),
-    "finetune": Needs((*TRAINING, "sklearn"), ("train", "eval", BACKEND)),
+    "finetune": Needs(TRAINING, ("train", BACKEND)),
     "data": Needs((*RUNTIME, "matplotlib", "array_record"), ("train",)),
     "recipes": Needs(("numpy", "pydantic", "yaml"), ("train",)),
     "augment": Needs(TRAINING, ("train", BACKEND)),

@@ -1,7 +1,13 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, and what tells one state of them from another."""
 
+import fcntl
+import hashlib
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from kerascola.errors import DataError
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -13,3 +19,24 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def content(parts: Iterable[tuple[Path, float, float | None]]) -> str:
+    """Changes with the files, their sizes and dates, and with the parts of them: start and end."""
+    digest = hashlib.blake2b(digest_size=16)
+    for path, start, end in parts:
+        status = path.stat()
+        known = os.path.realpath(path), status.st_size, status.st_mtime_ns, start, end
+        digest.update(repr(known).encode())
+    return digest.hexdigest()
+
+
+@contextmanager
+def alone(lock: Path, otherwise: str) -> Iterator[None]:
+    """The only process that holds this lock; `otherwise` says who does."""
+    with open(lock, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DataError(otherwise) from error
+        yield

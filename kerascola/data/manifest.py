@@ -28,6 +28,7 @@ class Row:
     labels: tuple[str, ...] = ()  # none where it is unlabelled
     split: str = ""
     group: str = ""
+    fold: str = ""
     start: float = 0.0  # seconds
     end: float | None = None  # None: where the file ends
     packed_from: str = ""  # the file that it was in before it was packed
@@ -42,17 +43,20 @@ class Row:
         return (length if self.end is None else min(length, self.end)) - self.start
 
 
-def rows(data: str | Path, label: str = "label", multi: bool = False) -> list[Row]:
-    """Of a folder, the label is the sub-folder that a file is in; of a list, what the column `label` says."""
+def rows(
+    data: str | Path, label: str = "label", multi: bool = False, *, group: str = "group", fold: str = "fold"
+) -> list[Row]:
+    """Of a folder, the label is the sub-folder that a file is in; of a list, what the columns of these names say."""
+    named = {"label": label, "group": group, "fold": fold}
     path = Path(data)
     if (path / PACKED).is_file():
-        found = listed(path / PACKED, label, multi)
+        found = listed(path / PACKED, named, multi)
     elif (path / ABOUT_PACK).is_file():
         raise DataError(f"{data}: packing is not finished. Go on with: kerascola data pack ... --to {data}")
     elif path.is_dir():
         found = below(path)
     elif path.suffix in KINDS and path.is_file():
-        found = listed(path, label, multi)
+        found = listed(path, named, multi)
     elif has_magic(str(data)):
         found = [Row(file) for file in matching(str(data)) if is_sound(file) or is_closed(file)]
     elif str(data).startswith(HUBS):
@@ -84,7 +88,7 @@ def readable(name: str) -> str:
     return os.fsencode(name).decode(errors="backslashreplace")
 
 
-def listed(file: Path, label: str, multi: bool) -> list[Row]:
+def listed(file: Path, named: dict[str, str], multi: bool) -> list[Row]:
     """Paths are relative to the list's own folder. All that is wrong with it is said at once."""
     found, wrong = [], []
     columns: dict[str, None] = {}
@@ -94,11 +98,12 @@ def listed(file: Path, label: str, multi: bool) -> list[Row]:
             continue
         columns |= dict.fromkeys(record)
         try:
-            found.append(row(record, file.parent, label, multi))
+            found.append(row(record, file.parent, named, multi))
         except ValueError as error:
             wrong.append(f"line {number}: {error}")
-    if label != "label" and columns and label not in columns:
-        raise DataError(f"{file} has no column {label!r}{nearest(label, list(columns))} It has {', '.join(columns)}")
+    for what, name in named.items():
+        if name != what and columns and name not in columns:
+            raise DataError(f"{file} has no column {name!r}{nearest(name, list(columns))} It has {', '.join(columns)}")
     if wrong:
         count = f"{len(wrong)} of {len(found) + len(wrong)}"
         raise DataError(f"{file}: {count} rows are not as they must be:\n{listing(wrong)}")
@@ -142,15 +147,16 @@ def parquet(file: Path) -> Iterator[tuple[int, Any]]:
 KINDS = {".csv": table, ".jsonl": json_lines, ".parquet": parquet}
 
 
-def row(record: dict[str, Any], folder: Path, label: str, multi: bool) -> Row:
+def row(record: dict[str, Any], folder: Path, named: dict[str, str], multi: bool) -> Row:
     if not record.get("path"):
         raise ValueError(f"expected a path, received {dict(record)}")
     start, end = seconds(record, "start") or 0.0, seconds(record, "end")
     if end is not None and end <= start:
         raise ValueError(f"expected start < end, received {start:g} and {end:g}")
-    names = "split", "group", PACKED_FROM
-    texts = {name: "" if nothing(record.get(name)) else str(record[name]).strip() for name in names}
-    return Row(folder / str(record["path"]), labels_in(record.get(label), multi), **texts, start=start, end=end)
+    names = {"split": "split", "group": named["group"], "fold": named["fold"], PACKED_FROM: PACKED_FROM}
+    texts = {what: "" if nothing(record.get(name)) else str(record[name]).strip() for what, name in names.items()}
+    labels = labels_in(record.get(named["label"]), multi)
+    return Row(folder / str(record["path"]), labels, **texts, start=start, end=end)
 
 
 def labels_in(value: Any, multi: bool) -> tuple[str, ...]:

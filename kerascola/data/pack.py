@@ -5,14 +5,11 @@ A pack is a folder of shards, of `packed.jsonl`, a list as any other whose paths
 with, what is damaged is made anew, and it all ends with the same bytes.
 """
 
-import fcntl
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -25,9 +22,9 @@ import kerascola
 from kerascola.audio.read import stream
 from kerascola.audio.resample import check_rate
 from kerascola.data import shards
-from kerascola.data.files import write_whole
+from kerascola.data.files import alone, content, write_whole
 from kerascola.data.manifest import ABOUT_PACK, PACKED, PACKED_FROM, Row, columns, rows
-from kerascola.data.recordings import FAIL, SKIP, Track, lengths, untracked
+from kerascola.data.recordings import FAIL, SKIP, Track, headers, untracked
 from kerascola.errors import AudioError, DataError
 
 MEGABYTE = 1_000_000
@@ -63,19 +60,20 @@ def pack(
     found = rows(data, multi=True)
     if any(row.path.suffix == shards.SUFFIX for row in found):
         raise DataError(f"{data} is packed already. Pack the recordings that it was made from")
-    known = lengths(found, data, on_bad_file, track)
-    broken = [str(seconds) for seconds in known if isinstance(seconds, AudioError)]
+    known = headers(found, data, on_bad_file, track)
+    broken = [str(error) for error in known if isinstance(error, AudioError)]
     listed = zip(found, columns(data, found), known, strict=True)
-    chosen: list[Chosen] = [(row, record, s) for row, record, s in listed if not isinstance(s, AudioError)]
+    chosen: list[Chosen] = [(row, record, h.seconds) for row, record, h in listed if not isinstance(h, AudioError)]
     plan = {
         "rate": rate,
         "shard_megabytes": shard_megabytes,
-        "content": content(row for row, _, _ in chosen),
+        "content": content((row.path, row.start, row.end) for row, _, _ in chosen),
         "made_by": f"kerascola {kerascola.__version__}",
         "made_from": data,
     }
     folder.mkdir(parents=True, exist_ok=True)
-    with alone(folder):
+    otherwise = f"another process is packing into {folder}: wait for it, or choose another --to"
+    with alone(folder / LOCK, otherwise):
         begin(folder, plan)
         parts = divided(chosen, rate, shard_megabytes * MEGABYTE)
         missing = [part for part in track(parts, len(parts), "shards looked at") if not is_whole(folder, part)]
@@ -84,26 +82,6 @@ def pack(
         for _ in track(packed(folder, missing, rate, on_bad_file == SKIP), total, "recordings"):
             pass
         return finish(folder, plan, parts, broken)
-
-
-def content(found: Iterable[Row]) -> str:
-    """Changes with what is decoded: files, their sizes and dates, and parts of them."""
-    digest = hashlib.blake2b(digest_size=16)
-    for row in found:
-        status = row.path.stat()
-        known = os.path.realpath(row.path), status.st_size, status.st_mtime_ns, row.start, row.end
-        digest.update(repr(known).encode())
-    return digest.hexdigest()
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    with open(folder / LOCK, "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise DataError(f"another process is packing into {folder}: wait for it, or choose another --to") from error
-        yield
 
 
 def begin(folder: Path, plan: dict[str, Any]) -> None:

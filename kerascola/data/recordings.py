@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerascola.audio.read import Header
 from kerascola.data import shards
 from kerascola.data.manifest import Row, rows
 from kerascola.errors import AudioError, DataError, listing, nearest
@@ -24,7 +25,8 @@ class Recordings:
     """What a folder, a list or a pattern names, in its order. Headers are read here, sound on demand.
 
     `labels` are int32 numbers in `classes`, -1 where there is none; for `multi` float32 [n, classes] of 0 and 1, of -1
-    all along a row without any. `splits` and `groups` are what a list says of each, or "".
+    all along a row without any. `splits`, `groups` and `folds` are what a list says of each, or ""; `rates` are the
+    files'.
     """
 
     def __init__(
@@ -34,22 +36,26 @@ class Recordings:
         on_bad_file: str = FAIL,
         *,
         label: str = "label",
+        group: str = "group",
+        fold: str = "fold",
         multi: bool = False,
         classes: Sequence[str] | None = None,
     ) -> None:
         """`classes` are those that labels must be of; None: those that are found, in order of name."""
         self.source, self.sample_rate, self.on_bad_file = str(data), sample_rate, on_bad_file
         self.skipped: set[str] = set()
-        found = rows(data, label, multi)
-        known = lengths(found, self.source, on_bad_file)
-        kept = [(row, s) for row, s in zip(found, known, strict=True) if not isinstance(s, AudioError)]
+        found = rows(data, label, multi, group=group, fold=fold)
+        known = headers(found, self.source, on_bad_file)
+        kept = [(row, header) for row, header in zip(found, known, strict=True) if not isinstance(header, AudioError)]
         for path in {row.path for row, _ in kept if row.path.suffix == shards.SUFFIX}:
             shards.opened(path, sample_rate)  # which refuses another rate
         self.paths = np.array([row.path for row, _ in kept], object)
         self.starts = np.array([row.start for row, _ in kept])
-        self.seconds = np.array([s for _, s in kept])
+        self.seconds = np.array([header.seconds for _, header in kept])
+        self.rates = np.array([header.rate for _, header in kept])
         self.splits = np.array([row.split for row, _ in kept])
         self.groups = np.array([row.group for row, _ in kept])
+        self.folds = np.array([row.fold for row, _ in kept])
         self.origins = np.array([row.origin for row, _ in kept], object)
         names = {name for row, _ in kept for name in row.labels}
         self.classes = tuple(sorted(names) if classes is None else classes)
@@ -70,7 +76,7 @@ class Recordings:
     def where(self, chosen: np.ndarray) -> "Recordings":
         """Those that are `chosen`, by a mask or by numbers."""
         part = copy.copy(self)
-        for name in ("paths", "starts", "seconds", "splits", "groups", "origins", "labels"):
+        for name in ("paths", "starts", "seconds", "rates", "splits", "groups", "folds", "origins", "labels"):
             setattr(part, name, getattr(self, name)[chosen])
         return part
 
@@ -99,11 +105,11 @@ def several(labels: Sequence[tuple[str, ...]], classes: Sequence[str]) -> np.nda
     return np.array([[float(c in names) if names else -1.0 for c in classes] for names in labels], np.float32)
 
 
-def lengths(found: list[Row], source: str, on_bad_file: str, track: Track = untracked) -> list[float | AudioError]:
-    """Seconds of each, by the headers, or what is wrong with it: that fails, or is said once of all of them."""
+def headers(found: list[Row], source: str, on_bad_file: str, track: Track = untracked) -> list[Header | AudioError]:
+    """Of each, with its own length, or what is wrong with it: that fails, or is said once of all of them."""
     with ThreadPoolExecutor() as threads:
-        known = list(track(threads.map(seconds_or_error, found), len(found), "headers"))
-    broken = [str(length) for length in known if isinstance(length, AudioError)]
+        known = list(track(threads.map(header_or_error, found), len(found), "headers"))
+    broken = [str(error) for error in known if isinstance(error, AudioError)]
     if len(broken) == len(found):
         raise DataError(f"{source}: none of its {len(found)} audio files can be read:\n{listing(broken)}")
     if broken:
@@ -114,12 +120,14 @@ def lengths(found: list[Row], source: str, on_bad_file: str, track: Track = untr
     return known
 
 
-def seconds_or_error(row: Row) -> float | AudioError:
-    """Of the part of the file that the row is of."""
+def header_or_error(row: Row) -> Header | AudioError:
+    """With the length of the part that the row is of."""
     try:
-        length = shards.header(row.path).seconds
-        if row.seconds_of(length) <= 0:
-            raise AudioError(f"{row.path}: expected a start before its end at {length:g} s, received {row.start:g}")
-        return row.seconds_of(length)
+        header = shards.header(row.path)
+        length = row.seconds_of(header.seconds)
+        if length <= 0:
+            end = header.seconds
+            raise AudioError(f"{row.path}: expected a start before its end at {end:g} s, received {row.start:g}")
+        return header._replace(seconds=length)
     except AudioError as error:
         return error

@@ -80,13 +80,16 @@ def checked(sets: Sets) -> Sets:
                 raise DataError(f"{sets[name].source}: expected labels of the recordings of {name}, received none")
             warnings.warn(f"{sets[name].source}: no recording of the split {name} has a label", stacklevel=3)
             del sets[name]
-    others = [part for name, part in sets.items() if name != TRAIN]
-    for what, named in (("groups", groups), ("files", files)):
-        leaks = sorted(named(sets[TRAIN]) & set().union(*map(named, others)))
-        if leaks:
-            text = f"{len(leaks)} {what} in training that are also tested on: {', '.join(leaks[:10])}"
-            warnings.warn(text, stacklevel=3)
+    say_leaks(sets[TRAIN], [part for name, part in sets.items() if name != TRAIN])
     return sets
+
+
+def say_leaks(training: Recordings, tested: list[Recordings], where: str = "") -> None:
+    for what, named in (("groups", groups), ("files", files)):
+        leaks = sorted(named(training) & set().union(*map(named, tested)))
+        if leaks:
+            text = f"{where}{len(leaks)} {what} in training that are also tested on: {', '.join(leaks[:10])}"
+            warnings.warn(text, stacklevel=4)
 
 
 def groups(recordings: Recordings) -> set[str]:

@@ -1,9 +1,8 @@
-"""What a classifier says of whole clips, and how good that is."""
+"""What a classifier says of whole clips."""
 
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
-from sklearn import metrics
 
 from kerascola.audio.segment import windows
 from kerascola.data.recordings import FAIL, Recordings
@@ -70,49 +69,3 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-np.clip(logits, -60, 60)))
-
-
-def read(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both of the clips that could be."""
-    fine = np.isfinite(probabilities).all(axis=1)
-    return probabilities[fine], labels[fine]
-
-
-def loss_and_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Mean cross entropy and share of right answers: of the class, or of several labels' single decisions at 0.5."""
-    probabilities, labels = read(probabilities, labels)
-    safe = np.clip(probabilities, 1e-12, 1.0)
-    if labels.ndim == 1:
-        right = probabilities.argmax(axis=1) == labels
-        return float(-np.log(safe[np.arange(len(labels)), labels]).mean()), float(right.mean())
-    other = np.clip(1 - probabilities, 1e-12, 1.0)
-    losses = -(labels * np.log(safe) + (1 - labels) * np.log(other))
-    return float(losses.mean()), float(((probabilities > 0.5) == (labels > 0.5)).mean())
-
-
-def judged(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Of one label a clip: accuracy, and what weighs every class that is there alike. Of several: the mean over them.
-
-    "chance" is the accuracy of always saying the most frequent class, or the mean precision of saying anything.
-    """
-    probabilities, labels = read(probabilities, labels)
-    if labels.ndim == 1:
-        found = probabilities.argmax(axis=1)
-        present = np.unique(labels)
-        return {
-            "clips": len(labels),
-            "accuracy": float(metrics.accuracy_score(labels, found)),
-            "balanced_accuracy": float(metrics.recall_score(labels, found, labels=present, average="macro")),
-            "macro_f1": float(metrics.f1_score(labels, found, labels=present, average="macro", zero_division=0.0)),
-            "chance": float(np.bincount(labels).max() / len(labels)),
-        }
-    told = (labels.min(axis=0) < 1) & (labels.max(axis=0) > 0)  # classes that some clips are of and others not
-    if not told.any():
-        return {"clips": len(labels)}
-    right, guessed = labels[:, told], probabilities[:, told]
-    return {
-        "clips": len(labels),
-        "mean_average_precision": float(metrics.average_precision_score(right, guessed, average="macro")),
-        "mean_auc": float(metrics.roc_auc_score(right, guessed, average="macro")),
-        "chance": float(right.mean()),
-    }

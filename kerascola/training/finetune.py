@@ -24,7 +24,8 @@ from kerascola.data.sets import VALID, Sets, labelled, of_known_labels
 from kerascola.data.shards import SUFFIX
 from kerascola.errors import DataError, RecipeError
 from kerascola.evaluation.curves import draw_training
-from kerascola.evaluation.scores import judged, loss_and_accuracy, scores
+from kerascola.evaluation.metrics import judged, loss_and_accuracy
+from kerascola.evaluation.scores import scores
 from kerascola.models.classifier import Classifier
 from kerascola.models.embedder import save_embedder, split
 from kerascola.objectives.classify import Classify

@@ -45,7 +45,7 @@ def test_a_table_says_all_of_a_recording(place):
         "\ufeffpath,label,split,group,start,end,note\nsounds/a.wav,cat,train,anna,1.5,2,x\n/abs/b.wav,,,,,,\n",
     )
     assert rows(file) == [
-        Row(place / "sounds/a.wav", ("cat",), "train", "anna", 1.5, 2.0),
+        Row(place / "sounds/a.wav", ("cat",), "train", "anna", start=1.5, end=2.0),
         Row(Path("/abs/b.wav")),
     ]
 

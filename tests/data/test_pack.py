@@ -17,7 +17,8 @@ from kerascola.audio.read import read
 from kerascola.augment.views import Views
 from kerascola.cli import main
 from kerascola.data.check import check
-from kerascola.data.pack import alone, pack
+from kerascola.data.files import alone
+from kerascola.data.pack import pack
 from kerascola.data.pipeline import Batches
 from kerascola.data.recordings import Recordings
 from kerascola.errors import DataError
@@ -192,7 +193,7 @@ def test_relative_paths_are_found_from_elsewhere(place, monkeypatch):
 
 def test_one_process_at_a_time(place):
     (place / "packed").mkdir()
-    with alone(place / "packed"), pytest.raises(DataError, match="another process is packing"):
+    with alone(place / "packed/.lock", "expected"), pytest.raises(DataError, match="another process is packing"):
         pack(str(place / "sounds"), place / "packed", RATE)
 
 
@@ -292,7 +293,7 @@ def test_memory_does_not_grow_with_a_file(tmp_path):
             file.write(0.1 * rng.standard_normal(16000))
     code = """
 import resource, sys
-from kerascola.data.pack import alone, pack
+from kerascola.data.pack import pack
 from kerascola.data.pipeline import Batches
 from kerascola.data.shards import array_record
 array_record()

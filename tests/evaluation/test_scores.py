@@ -4,7 +4,8 @@ import soundfile
 
 from kerascola.data.recordings import Recordings
 from kerascola.errors import AudioError, DataError
-from kerascola.evaluation.scores import judged, loss_and_accuracy, scores
+from kerascola.evaluation.metrics import judged, loss_and_accuracy
+from kerascola.evaluation.scores import scores
 
 RATE, WINDOW = 8000, 800
 
