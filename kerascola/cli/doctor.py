@@ -53,6 +53,8 @@ NEEDS = {
     "embed": Needs(RUNTIME, ()),
     "pretrain": Needs(TRAINING, ("train", BACKEND)),
     "finetune": Needs(TRAINING, ("train", BACKEND)),
+    "probe": Needs((*RUNTIME, "matplotlib", "sklearn", "pydantic"), ("eval", "train")),
+    "compare": Needs((*RUNTIME, "matplotlib", "sklearn", "pydantic"), ("eval", "train")),
     "data": Needs((*RUNTIME, "matplotlib", "array_record"), ("train",)),
     "recipes": Needs(("numpy", "pydantic", "yaml"), ("train",)),
     "augment": Needs(TRAINING, ("train", BACKEND)),

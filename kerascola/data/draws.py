@@ -1,5 +1,7 @@
 """Random draws that follow from (seed, epoch, index) and nothing else, on every backend and in every run."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 
@@ -18,12 +20,21 @@ def kept(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
 
     Of rows of several labels, a share of all that have any.
     """
+    return some(labels, lambda count: max(1, round(share * count)) if share else 0, seed)
+
+
+def few(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """The labels, of which but `count` of each class are left, or all that it has; the others are -1."""
+    return some(labels, lambda _: count, seed)
+
+
+def some(labels: np.ndarray, wanted: Callable[[int], int], seed: int) -> np.ndarray:
     left = np.full_like(labels, -1)
     values = labels if labels.ndim == 1 else np.where(unlabelled(labels), -1, 0)
     for value in np.unique(values[values >= 0]):
         own = np.flatnonzero(values == value)
         shuffled = np.random.Generator(np.random.Philox(key=seed, counter=[0, int(value), 0, 3])).permutation(own)
-        chosen = shuffled[: max(1, round(share * len(own))) if share else 0]
+        chosen = shuffled[: wanted(len(own))]
         left[chosen] = labels[chosen]
     return left
 

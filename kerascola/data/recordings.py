@@ -47,9 +47,8 @@ class Recordings:
         found = rows(data, label, multi, group=group, fold=fold)
         known = headers(found, self.source, on_bad_file)
         kept = [(row, header) for row, header in zip(found, known, strict=True) if not isinstance(header, AudioError)]
-        for path in {row.path for row, _ in kept if row.path.suffix == shards.SUFFIX}:
-            shards.opened(path, sample_rate)  # which refuses another rate
         self.paths = np.array([row.path for row, _ in kept], object)
+        self.check_rate()
         self.starts = np.array([row.start for row, _ in kept])
         self.seconds = np.array([header.seconds for _, header in kept])
         self.rates = np.array([header.rate for _, header in kept])
@@ -72,6 +71,17 @@ class Recordings:
                 f"{self.source} has labels that training had not: {', '.join(strange[:10])}"
                 f"{nearest(strange[0], list(self.classes))} Expected {', '.join(self.classes[:10])}"
             )
+
+    def check_rate(self) -> None:
+        for path in {path for path in self.paths if path.suffix == shards.SUFFIX}:
+            shards.opened(path, self.sample_rate)  # which refuses another rate
+
+    def at(self, sample_rate: int) -> "Recordings":
+        """The same at another rate."""
+        other = copy.copy(self)
+        other.sample_rate = sample_rate
+        other.check_rate()
+        return other
 
     def where(self, chosen: np.ndarray) -> "Recordings":
         """Those that are `chosen`, by a mask or by numbers."""

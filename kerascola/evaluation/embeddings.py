@@ -7,6 +7,7 @@ as soon as it is done, so that what was stopped goes on.
 import hashlib
 import json
 import os
+import warnings
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -122,4 +123,4 @@ def say(missing: dict[int, str], recordings: Recordings, embedder: Embedder) -> 
     message = f"{len(missing)} of {len(recordings)} recordings gave no embedding by {embedder.path}:\n{listing(lines)}"
     if len(missing) == len(recordings) or recordings.on_bad_file == FAIL:
         raise DataError(f"{message}\nMend or remove them, or go on without: --on-bad-file skip")
-    recordings.skip(message)
+    warnings.warn(message, stacklevel=3)

@@ -109,7 +109,7 @@ def dealt(labels: np.ndarray, groups: np.ndarray, count: int, seed: int) -> np.n
     place = np.zeros(len(labels), int)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")  # it is tested on in fewer folds
-        for number, (_, test) in enumerate(splitter.split(labels, labels, groups)):
+        for number, (_, test) in enumerate(splitter.split(labels, labels, groups if whole else None)):
             place[test] = number
     return place
 

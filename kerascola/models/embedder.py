@@ -10,9 +10,7 @@ from pathlib import Path
 import keras
 
 from kerascola.errors import ModelError
-from kerascola.runtime.metadata import Metadata
-
-MEMBER = "kerascola.json"
+from kerascola.runtime.metadata import MEMBER, Metadata, load_metadata
 
 
 def embedder(frontend: keras.Model, encoder: keras.Model, name: str = "embedder") -> keras.Model:
@@ -58,19 +56,5 @@ def load_embedder(path: str | Path) -> tuple[keras.Model, Metadata | None]:
     metadata = load_metadata(path)
     try:
         return keras.saving.load_model(path, compile=False), metadata
-    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{path} cannot be loaded: {error}") from error
-
-
-def load_metadata(path: str | Path) -> Metadata | None:
-    path = Path(path)
-    if not path.is_file():
-        raise ModelError(f"{path}: no such file. Expected a Keras model, NAME.keras")
-    if not zipfile.is_zipfile(path):
-        raise ModelError(f"{path} is not a Keras archive. Expected a file that `model.save('NAME.keras')` wrote")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            member = json.loads(archive.read(MEMBER)) if MEMBER in archive.namelist() else None
-        return Metadata(**{**member, "labels": tuple(member["labels"])}) if member else None
     except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path} cannot be loaded: {error}") from error

@@ -1,14 +1,17 @@
 """What an artefact knows about itself: one record, in the Keras archive and in the ONNX file alike."""
 
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from kerascola.errors import ModelError
 
 FORMAT = "1"
 FORMAT_KEY = "kerascola_format"
+MEMBER = "kerascola.json"  # of a Keras archive
 
 
 @dataclass(frozen=True)
@@ -53,3 +56,18 @@ class Metadata:
                 f"{source}: expected complete kerascola metadata, received it damaged ({error!r}). "
                 "Export the model again"
             ) from error
+
+
+def load_metadata(path: str | Path) -> Metadata | None:
+    """Of a Keras archive; None where it was saved again by Keras, which drops it."""
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file. Expected a Keras model, NAME.keras")
+    if not zipfile.is_zipfile(path):
+        raise ModelError(f"{path} is not a Keras archive. Expected a file that `model.save('NAME.keras')` wrote")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            member = json.loads(archive.read(MEMBER)) if MEMBER in archive.namelist() else None
+        return Metadata(**{**member, "labels": tuple(member["labels"])}) if member else None
+    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path} cannot be loaded: {error}") from error

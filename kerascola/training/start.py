@@ -15,10 +15,10 @@ from kerascola.augment.views import Views
 from kerascola.errors import ModelError, RecipeError
 from kerascola.frontends.frontend import level
 from kerascola.models.classifier import Classifier
-from kerascola.models.embedder import embedder, load_embedder, load_metadata, split
+from kerascola.models.embedder import embedder, load_embedder, split
 from kerascola.recipes.schema import Recipe, check_chains
 from kerascola.recipes.sections import FrontEnd
-from kerascola.runtime.metadata import Metadata
+from kerascola.runtime.metadata import Metadata, load_metadata
 from kerascola.training.assembly import build, shipped
 
 RECIPE = "recipe.yaml"  # beside the model that a run left
