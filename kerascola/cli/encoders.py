@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import kerascola
+from kerascola.dsp.log_mel import LogMel
 from kerascola.errors import KerascolaError, ModelError
 from kerascola.runtime.home import home
 from kerascola.runtime.metadata import Metadata, load_metadata
@@ -17,13 +18,14 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 BASELINE = "log-mel"
+SPEC = LogMel(level="none", floor=3e-4)  # -70 dB of a full-scale sine
 LEARNT = "leaf", "sincnet"  # front ends whose filters are of the file, not of the network
 
 
 def as_onnx(name: str, say: Say) -> Path:
     """`name` is MODEL.onnx, MODEL.keras, which is exported once, or log-mel: statistics of a spectrogram."""
     if name == BASELINE:
-        return exported(digest(BASELINE.encode()), baseline, say, "log-mel statistics")
+        return exported(digest(repr(SPEC).encode()), baseline, say, "log-mel statistics")
     path = Path(name)
     if not path.is_file():
         raise ModelError(f"{name}: expected a file MODEL.onnx or MODEL.keras, or {BASELINE}; received no such file")
@@ -106,4 +108,4 @@ def random(path: Path, seed: int) -> "tuple[keras.Model, Metadata]":
 def baseline() -> "tuple[keras.Model, Metadata]":
     from kerascola.evaluation.references import log_mel_statistics
 
-    return log_mel_statistics()
+    return log_mel_statistics(SPEC)

@@ -253,7 +253,7 @@ def played(recordings: Recordings, n: int) -> str | None:
 
 def named(label: Any, classes: Sequence[str]) -> str:
     if np.ndim(label):
-        return "; ".join(classes[n] for n in np.flatnonzero(label > 0))
+        return "; ".join(name for name, is_of in zip(classes, label, strict=True) if is_of > 0)
     return classes[int(label)]
 
 

@@ -11,7 +11,6 @@ from kerascola.frontends.frontend import frontend
 from kerascola.models.embedder import embedder, split
 from kerascola.runtime.metadata import Metadata
 
-LOG_MEL = "log-mel"
 SECONDS = 1.0  # of its windows; a shorter clip ends in silence, as training would have it
 
 
@@ -28,17 +27,13 @@ def randomise(model: keras.Model, seed: int) -> None:
         encoder.set_weights(keras.Model.from_config(encoder.get_config()).get_weights())
 
 
-def log_mel_statistics(sample_rate: int = 16_000) -> tuple[keras.Model, Metadata]:
-    """Mean and standard deviation over time of 64 log-mels."""
-    spec = LogMel(sample_rate=sample_rate, level="none", centre="reflect", power=2, floor=1e-10)
+def log_mel_statistics(spec: LogMel) -> tuple[keras.Model, Metadata]:
+    """Mean and standard deviation over time of each band."""
     features = keras.Input((None, *spec.shape), name="features")
     mean = ops.mean(features, axis=1)
     spread = ops.sqrt(ops.mean(ops.square(features - ops.expand_dims(mean, 1)), axis=1))
     both = layers.Concatenate(name="embedding")([mean, spread])
     model = embedder(frontend(spec), keras.Model(features, both, name="encoder"))
-    samples = round(SECONDS * sample_rate)
-    sizes = dict.fromkeys(("window_samples", "hop_samples", "min_samples"), samples)
-    metadata = Metadata(
-        sample_rate, dimension=2 * spec.mels, recipe=LOG_MEL, frontend=dataclasses.asdict(spec), **sizes
-    )
-    return model, metadata
+    samples = round(SECONDS * spec.sample_rate)
+    known = dataclasses.asdict(spec)
+    return model, Metadata(spec.sample_rate, samples, samples, samples, 2 * spec.mels, "log-mel", frontend=known)
