@@ -20,7 +20,11 @@ LAYERS = [  # lowest first; modules of one layer's groups may import their own g
 ]
 SIBLINGS = {5}  # of the work layer, groups may use each other
 FRAMEWORKS = {"tensorflow", "jax", "torch", "tf2onnx", "jax2onnx", "onnxscript"}
-MAY_IMPORT_FRAMEWORKS = {"kerascola.training.determinism"} | {
+MAY_IMPORT_FRAMEWORKS = {
+    "kerascola.evaluation.hear",
+    "kerascola.evaluation.xares",
+    "kerascola.training.determinism",
+} | {
     f"kerascola.{place}_{backend}"
     for place in ("export.lower", "training.fast", "training.step")
     for backend in ("tensorflow", "jax", "torch")

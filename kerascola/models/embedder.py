@@ -58,3 +58,16 @@ def load_embedder(path: str | Path) -> tuple[keras.Model, Metadata | None]:
         return keras.saving.load_model(path, compile=False), metadata
     except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path} cannot be loaded: {error}") from error
+
+
+def metadata_of(path: str | Path) -> Metadata:
+    """Of an embedder that says how it is to be used."""
+    metadata = load_metadata(path)
+    if metadata is None:
+        raise ModelError(
+            f"{path} says nothing of itself: it was saved again by Keras. Expected the file as `kerascola pretrain` "
+            "wrote it"
+        )
+    if metadata.labels:
+        raise ModelError(f"{path} is a linear layer, of {len(metadata.labels)} classes: expected model.keras beside it")
+    return metadata

@@ -75,7 +75,7 @@ class Embedder:
         vectors = np.empty((len(starts), self.dimension), np.float32)
         for i in range(0, len(starts), self.batch_size):
             part = starts[i : i + self.batch_size]
-            vectors[i : i + len(part)] = self._run([self._window(waveform, start) for start in part])
+            vectors[i : i + len(part)] = self.run([self._window(waveform, start) for start in part])
         if not np.isfinite(vectors).all():
             raise ModelError(self._not_finite("the clip"))
         length = min(len(waveform), self.metadata.window_samples)
@@ -109,9 +109,26 @@ class Embedder:
         for batch in packing.rest():
             yield from self._finished(batch, means, on_error)
 
+    def run(self, windows: list[np.ndarray]) -> np.ndarray:
+        """Windows of one length -> float32 [batch, dimension]."""
+        waveform = np.stack(windows)
+        try:
+            (vectors,) = self.session.run([OUTPUT], {INPUT: waveform})
+        except Exception as error:  # onnxruntime's errors share no base class of their own
+            raise ModelError(
+                f"{self.path}: expected the embeddings of {list(waveform.shape)} samples, "
+                f"received: {first_line(error)}. Export the model again"
+            ) from error
+        if vectors.shape != (len(windows), self.dimension):
+            raise ModelError(
+                f"{self.path}: expected embeddings of the shape {[len(windows), self.dimension]}, "
+                f"received {list(vectors.shape)}. Export the model again"
+            )
+        return vectors
+
     def _finished(self, batch: Batch, means: dict[int, Mean], on_error: str) -> Iterator[tuple[int, Any]]:
         """Runs a batch; the clips that it completes."""
-        vectors = self._run([window for _, window in batch])
+        vectors = self.run([window for _, window in batch])
         for (index, _), vector in zip(batch, vectors, strict=True):
             mean = means[index]
             mean.total += vector
@@ -130,23 +147,6 @@ class Embedder:
         window = waveform[start : start + self.metadata.window_samples]
         missing = self.metadata.min_samples - len(window)
         return np.pad(window, (0, missing)) if missing > 0 else window
-
-    def _run(self, batch: list[np.ndarray]) -> np.ndarray:
-        """Windows of one length -> float32 [batch, dimension]."""
-        waveform = np.stack(batch)
-        try:
-            (vectors,) = self.session.run([OUTPUT], {INPUT: waveform})
-        except Exception as error:  # onnxruntime's errors share no base class of their own
-            raise ModelError(
-                f"{self.path}: expected the embeddings of {list(waveform.shape)} samples, "
-                f"received: {first_line(error)}. Export the model again"
-            ) from error
-        if vectors.shape != (len(batch), self.dimension):
-            raise ModelError(
-                f"{self.path}: expected embeddings of the shape {[len(batch), self.dimension]}, "
-                f"received {list(vectors.shape)}. Export the model again"
-            )
-        return vectors
 
     def _hop(self, seconds: float) -> int:
         number = isinstance(seconds, Real) and not isinstance(seconds, bool) and math.isfinite(seconds)

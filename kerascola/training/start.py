@@ -12,13 +12,13 @@ from kerascola import recipes
 from kerascola.augment.augmentation import Sound
 from kerascola.augment.mixup import Mixup
 from kerascola.augment.views import Views
-from kerascola.errors import ModelError, RecipeError
+from kerascola.errors import RecipeError
 from kerascola.frontends.frontend import level
 from kerascola.models.classifier import Classifier
-from kerascola.models.embedder import embedder, load_embedder, split
+from kerascola.models.embedder import embedder, load_embedder, metadata_of, split
 from kerascola.recipes.schema import Recipe, check_chains
 from kerascola.recipes.sections import FrontEnd
-from kerascola.runtime.metadata import Metadata, load_metadata
+from kerascola.runtime.metadata import Metadata
 from kerascola.training.assembly import build, shipped
 
 RECIPE = "recipe.yaml"  # beside the model that a run left
@@ -66,18 +66,6 @@ def start_from(model: str, recipe: Recipe) -> Start:
     if not is_file(model):
         return of_recipe(recipe)
     return of_model(load_embedder(model)[0], metadata_of(model))
-
-
-def metadata_of(path: str) -> Metadata:
-    metadata = load_metadata(path)
-    if metadata is None:
-        raise ModelError(
-            f"{path} says nothing of itself: it was saved again by Keras. Expected the file as `kerascola pretrain` "
-            "wrote it"
-        )
-    if metadata.labels:
-        raise ModelError(f"{path} is a linear layer, of {len(metadata.labels)} classes: expected model.keras beside it")
-    return metadata
 
 
 def of_model(model: keras.Model, metadata: Metadata) -> Start:

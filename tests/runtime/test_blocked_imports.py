@@ -48,6 +48,15 @@ def test_an_embedding(bare):
     assert done.stdout.strip() == "(4,)"
 
 
+def test_an_onnx_file_for_others_benchmarks(bare):
+    done = bare(
+        "import numpy; from kerascola.evaluation import hear, mteb\n"
+        "clip = {'array': numpy.ones(20000), 'sampling_rate': 16000}\n"
+        "print(mteb.KerascolaEncoder('model.onnx').encode([{'audio': [clip]}]).shape)"
+    )
+    assert done.stdout.strip() == "(1, 4)", done.stderr
+
+
 def test_importing_the_package_imports_nothing_heavy(bare):
     done = bare("import kerascola, kerascola.cli; print({'numpy', 'onnxruntime', 'soundfile'} & set(sys.modules))")
     assert done.stdout.strip() == "set()", done.stderr

@@ -62,13 +62,13 @@ def test_an_embedding_depends_on_its_own_clip_only(model, batch_size):
 
 def test_windows_of_many_clips_share_batches(model, monkeypatch):
     sizes = []
-    run = Embedder._run
+    run = Embedder.run
 
     def counting(self, batch):
         sizes.append(len(batch))
         return run(self, batch)
 
-    monkeypatch.setattr(Embedder, "_run", counting)
+    monkeypatch.setattr(Embedder, "run", counting)
     clips = [noise(WINDOW + HOP, seed) for seed in range(20)]  # of two windows each
     Embedder(model, batch_size=8).embed(clips, RATE)
     assert sizes == [8] * 5
@@ -76,13 +76,13 @@ def test_windows_of_many_clips_share_batches(model, monkeypatch):
 
 def test_short_clips_keep_their_length_and_the_shortest_get_silence_at_the_end(model, monkeypatch):
     inputs = []
-    run = Embedder._run
+    run = Embedder.run
 
     def recording(self, batch):
         inputs.extend(batch)
         return run(self, batch)
 
-    monkeypatch.setattr(Embedder, "_run", recording)
+    monkeypatch.setattr(Embedder, "run", recording)
     clips = [noise(LEAST - 100), noise(LEAST), noise(WINDOW - 1)]
     Embedder(model).embed(clips, RATE)
     by_length = sorted(inputs[:2], key=lambda x: x[-1] == 0) + inputs[2:]
