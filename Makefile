@@ -24,12 +24,14 @@ types: dev
 	@ln -s "$(CURDIR)"/kerascola/* "$(CURDIR)/export" "$(CURDIR)/zoo" build/types/kerascola/
 	cd build/types && ../../$(V) -m mypy --config-file ../../pyproject.toml -p kerascola
 
-# A backend at a time, as Keras is bound to one when it is imported; its files are shared out to two processes. What
-# needs no Keras is the same on all of them, and tested once.
+# A backend at a time, as Keras is bound to one when it is imported; its files are shared out to two processes, in the
+# order that tests/conftest.py gives them. What needs no Keras is the same on all of them, and tested once, as are the
+# tests marked `once`: on torch, which compiles nothing and so has time.
 NO_KERAS := audio data runtime
-test-jax test-torch: ONCE = $(NO_KERAS:%=--ignore=tests/%)
+test-tensorflow test-jax: ONCE = $(NO_KERAS:%=--ignore=tests/%)
 $(BACKENDS:%=test-%): test-%: dev
-	KERAS_BACKEND=$* $(V) -m pytest -q -n 2 --dist loadfile --max-worker-restart=0 --durations=12 $(ONCE)
+	KERAS_BACKEND=$* $(V) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart=0 \
+		--durations=12 $(ONCE)
 
 .PHONY: dev
 dev:

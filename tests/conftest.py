@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -35,13 +36,46 @@ def any_name(tmp_path) -> None:
     (tmp_path / os.fsdecode(b"\xff")).unlink()
 
 
-LONGEST = ("readme", "demo", "pretrain", "systems", "kills", "finetune", "pretrain_options")
+LONGEST = ("readme", "demo", "pretrain", "systems", "kills", "finetune", "matrix", "pretrain_options")
+ONCE = "torch"  # which compiles nothing, so that its run is the shortest
+BACKEND = os.environ["KERAS_BACKEND"]
+left: dict[str, int] = {}  # to which backend, and how many
+
+
+def pytest_configure(config) -> None:
+    config.addinivalue_line(
+        "markers", f"once(why, backend={ONCE!r}): one backend runs it, as another would show no more"
+    )
 
 
 def pytest_report_header() -> str:
-    return f"Keras backend: {os.environ['KERAS_BACKEND']}"
+    return f"Keras backend: {BACKEND}"
 
 
-def pytest_collection_modifyitems(items) -> None:
-    """The longest files first, so that neither of two processes is left with one at the end."""
+def runs_on(why: str, backend: str = ONCE) -> str:
+    return backend
+
+
+def pytest_collection_modifyitems(config, items) -> None:
+    """Without what another backend runs; the longest files first, so that no process is left with one at the end."""
+    marks = [(item, item.get_closest_marker("once")) for item in items]
+    where = [(item, runs_on(*mark.args, **mark.kwargs) if mark else BACKEND) for item, mark in marks]
+    left.update(Counter(backend for _, backend in where if backend != BACKEND))
+    config.hook.pytest_deselected(items=[item for item, backend in where if backend != BACKEND])
+    items[:] = [item for item, backend in where if backend == BACKEND]
     items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in LONGEST)
+
+
+def pytest_sessionfinish(session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left"] = left
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node) -> None:
+    left.update(getattr(node, "workeroutput", {}).get("left", {}))  # each of them collects all
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    for backend, count in left.items():
+        terminalreporter.write_line(f"{count} tests are run once, on {backend}: the mark `once` on each says why")

@@ -4,6 +4,7 @@ import math
 
 import keras
 import numpy as np
+import pytest
 from keras import ops
 
 
@@ -14,6 +15,16 @@ def numbers(tensor) -> np.ndarray:
 def trainable(model: keras.Model) -> int:
     """The number of its trainable weights."""
     return sum(math.prod(weight.shape) for weight in model.trainable_variables)
+
+
+counted_once = pytest.mark.once(
+    "sizes of networks at full width, which are laid out by the same lines on every backend"
+)
+
+
+def unfilled():
+    """Networks are built under it without values: torch alone has such a device."""
+    return keras.device("meta")
 
 
 def check_plain(model: keras.Model) -> None:

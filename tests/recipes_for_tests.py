@@ -4,7 +4,7 @@ CLIPS, EPOCHS, STEPS = 20, 5, 12  # two steps a pass, so that an epoch ends in t
 RECIPE = f"""
 base: cola-dot
 frontend: {{mels: 32}}
-encoder: {{width: 0.25, depth: 0.3}}
+encoder: {{name: small, filters: 8, dimension: 32}}
 views:
   crop_seconds: 0.25
   noise: 0.001

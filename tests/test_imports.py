@@ -5,6 +5,10 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.once("sources are read, nothing is run")
+
 ROOT = Path(__file__).parents[1]
 TREES = {"kerascola": ROOT / "kerascola", "kerascola.export": ROOT / "export", "kerascola.zoo": ROOT / "zoo"}
 

@@ -1,6 +1,5 @@
 """The README's Python and commands, run as they stand there, on small sounds and with a small encoder."""
 
-import os
 import re
 import shlex
 import subprocess
@@ -17,8 +16,7 @@ README = (ROOT / "README.md").read_text()
 SMALL = [
     f"--set={change}"
     for change in (
-        "encoder.width=0.25",
-        "encoder.depth=0.1",
+        "encoder={name: small, filters: 4, dimension: 16}",
         "data.clip_seconds=0.6",
         "views.crop_seconds=0.3",
         "train.batch_size=4",
@@ -62,9 +60,7 @@ def test_the_two_commands_are_in_the_makefile():
     assert all(re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE) for target in targets)
 
 
-@pytest.mark.skipif(
-    os.environ["KERAS_BACKEND"] != "tensorflow", reason="the README's commands are the same on all: run on one"
-)
+@pytest.mark.once("the README's commands are the same on all")
 def test_the_commands_run(folder):
     lines = [line for block in blocks("") for line in block.splitlines() if line.startswith("kerascola")]
     commands = [shlex.split(line) for line in lines]

@@ -54,6 +54,7 @@ def test_a_picture_and_what_can_be_heard(sounds, tmp_path, capsys):
         np.testing.assert_allclose(before / before.std(), cut / cut.std(), atol=1e-3)
 
 
+@pytest.mark.once("what is drawn with NumPy")
 def test_another_seed_draws_others_and_the_same_seed_the_same(sounds, tmp_path):
     heard = []
     for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):

@@ -1,6 +1,5 @@
 import json
 
-import keras
 import numpy as np
 import pytest
 
@@ -11,10 +10,7 @@ SMALL = ("train.batch_size=4", "train.epochs=2", "data.clip_seconds=0.6", "views
 SIX = [f"{n}.{kind}" for n in ("untrained", "model") for kind in ("keras", "onnx", "npz")]
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="the demo's backend is TensorFlow; the others train in tests/training and export in tests/export",
-)
+@pytest.mark.once("the demo's backend; the others train in tests/training, export in tests/export", "tensorflow")
 def test_the_demo_runs_through_and_again(tmp_path, monkeypatch, capsys):
     for name, value in {"TRAINING": 8, "HELD_OUT": 6, "SECONDS": 0.8}.items():
         monkeypatch.setattr(demo, name, value)

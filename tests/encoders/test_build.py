@@ -18,6 +18,7 @@ def fits(name: str, front: str) -> bool:
     return (name == "resnet1d") == (front == "waveform")
 
 
+@pytest.mark.once("that sizes fit together; numbers of each encoder and each front end: tests/export/test_matrix.py")
 @pytest.mark.parametrize("front", FRONT_ENDS)
 @pytest.mark.parametrize("name", BUILDERS)
 def test_every_encoder_behind_every_front_end(name, front):

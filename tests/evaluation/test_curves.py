@@ -7,6 +7,8 @@ from matplotlib.image import imread
 
 from kerascola.evaluation.curves import PANELS, draw_training
 
+pytestmark = pytest.mark.once("matplotlib's drawing of numbers")
+
 
 def history(epochs: int, *left_out: str) -> list[dict[str, float]]:
     rows = []

@@ -5,6 +5,8 @@ import pytest
 from kerascola.evaluation.picture import MATRIX, report
 from kerascola.evaluation.retrieval import similarities
 
+pytestmark = pytest.mark.once("matplotlib's drawing of arrays")
+
 
 def draw(path, sounds: int, losses: list[float], spread: float = 1.0) -> np.ndarray:
     """[height, width, 4] of the picture of random embeddings."""

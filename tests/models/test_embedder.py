@@ -18,6 +18,8 @@ from kerascola.runtime.metadata import Metadata
 
 METADATA = Metadata(16000, 16000, 8000, 2800, 320, recipe="tiny", labels=("a", "b"), versions={"keras": "x"})
 
+OTHER = {"tensorflow": "torch", "torch": "jax", "jax": "tensorflow"}
+
 # Runs where kerascola cannot be imported: a user's own process.
 ELSEWHERE = """
 import sys, importlib.abc
@@ -37,7 +39,7 @@ assert "kerascola" not in sys.modules
 @pytest.fixture(scope="module")
 def model() -> keras.Model:
     keras.utils.set_random_seed(0)
-    return embedder(frontend(LogMel()), efficientnet(width=0.25, depth=0.3))
+    return embedder(frontend(LogMel()), efficientnet(width=0.25, depth=0.1))
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +52,12 @@ def test_it_is_plain_keras_with_two_named_parts(model):
     assert [layer.name for layer in model.layers] == ["waveform", "frontend", "encoder", "embedding"]
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_every_backend_loads_it_without_kerascola(model, waves, backend, tmp_path):
+def test_another_backend_loads_it_without_kerascola(model, waves, tmp_path):
+    """In a ring: every backend saves for one of the others, and loads from one."""
     save_embedder(model, METADATA, tmp_path / "model.keras")
     np.save(tmp_path / "waves.npy", waves)
     arguments = [str(tmp_path / name) for name in ("model.keras", "waves.npy", "out.npy")]
-    environment = {**os.environ, "KERAS_BACKEND": backend}
+    environment = {**os.environ, "KERAS_BACKEND": OTHER[keras.backend.backend()]}
     subprocess.run([sys.executable, "-c", ELSEWHERE, *arguments], env=environment, check=True, cwd=tmp_path)
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), model.predict_on_batch(waves), atol=1e-5)
 

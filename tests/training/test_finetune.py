@@ -136,6 +136,10 @@ def test_stopped_and_resumed_it_ends_the_same(tuned, monkeypatch):
         assert row == pytest.approx(other, rel=1e-4)
 
 
+SAID = pytest.mark.once("what is compared before training starts; that it goes on is tested above on every backend")
+
+
+@SAID
 def test_another_start_is_refused(place, tuned):
     tuned("random.keras", ["finetune.train.epochs=1"])
     shutil.copy(place / "random.keras", place / "same.keras")
@@ -147,6 +151,7 @@ def test_another_start_is_refused(place, tuned):
         tuned("other.keras", ["finetune.train.epochs=1"], resume=True)
 
 
+@SAID
 def test_other_recordings_are_refused(place, tuned):
     changes = ["finetune.train.epochs=1"]
     (place / "list.csv").write_text((place / "sounds.csv").read_text())
@@ -182,6 +187,7 @@ def test_the_seed_of_the_fine_tuning_is_that_of_its_weights(place):
     assert np.abs(weights[0] - weights[1]).max() > 0
 
 
+@pytest.mark.once("which number is compared")
 def test_it_stops_by_what_it_is_validated_on(tuned, place):
     stopping = "finetune.train.early_stopping={monitor: valid_accuracy, patience: 1, min_delta: 1}"
     run, _ = tuned(changes=[stopping, "finetune.train.epochs=9", "finetune.train.steps_per_epoch=1"])
@@ -192,6 +198,7 @@ def test_it_stops_by_what_it_is_validated_on(tuned, place):
     assert not (run.path.parent / "plain").exists()
 
 
+@pytest.mark.once("which recordings are taken")
 def test_few_labels_make_small_batches(tuned):
     with pytest.warns(UserWarning, match="batches of 6: there are no more recordings"):
         run, _ = tuned(changes=["data.labelled=0.5", "finetune.train.epochs=1"])

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import soundfile
 
-KILLS, EPOCHS, STEPS = 2, 4, 4
+KILLS = 2 if keras.backend.backend() == "torch" else 1  # where a process is soon at its first step, or is not
+EPOCHS, STEPS = 4, 4
 RECIPE = f"""
 frontend: {{mels: 16, floor: 1.0e-5}}
 encoder: {{name: small, filters: 4, dimension: 8}}

@@ -82,7 +82,7 @@ def test_the_model_is_plain_trained_and_knows_how_it_is_used(straight, recipe):
     _, metadata = load_embedder(straight.model)
     assert metadata == expected
     assert (metadata.sample_rate, metadata.window_samples, metadata.hop_samples) == (16000, 4000, 4000)
-    assert metadata.min_samples == 400 + 15 * 160  # 16 frames
+    assert metadata.min_samples == 400 + 7 * 160  # 8 frames
     assert metadata.recipe == "tiny" and metadata.versions["trained on"] == keras.backend.backend()
 
     pretrainer({"clips": np.zeros((2, 8000), np.float32), "starts": np.zeros((2, 2), np.int32)})
@@ -91,6 +91,9 @@ def test_the_model_is_plain_trained_and_knows_how_it_is_used(straight, recipe):
     np.testing.assert_allclose(untrained.predict_on_batch(waveform), embedding, atol=1e-6)
 
 
+@pytest.mark.once(
+    "what the command says of it; every backend is killed in test_kills.py, and ends with the very same bits"
+)
 def test_killed_and_resumed_the_losses_are_those_of_a_run_that_was_not(place, straight, capsys):
     folder = place / "killed"
     command = ["pretrain", str(place / "tiny.yaml"), "--data", str(place / "sounds"), "--run", str(folder)]
@@ -121,7 +124,7 @@ def test_killed_and_resumed_the_losses_are_those_of_a_run_that_was_not(place, st
 
 
 def test_the_parts_are_what_the_recipe_says(place):
-    changes = ["views.noise=0.03", "objective.similarity=bilinear", "encoder.width=0.5", "train.seed=5"]
+    changes = ["views.noise=0.03", "objective.similarity=bilinear", "encoder.dimension=40", "train.seed=5"]
     changes += ["optimizer={name: lars, learning_rate: 3.0e-3}", "schedule={name: decay, factor: 0.5}"]
     recipe = recipes.load(str(place / "tiny.yaml"), changes)
     pretrainer, metadata = build(recipe, STEPS)
@@ -134,7 +137,7 @@ def test_the_parts_are_what_the_recipe_says(place):
         pretrainer.optimizer.iterations.assign(step)
         assert float(pretrainer.optimizer.learning_rate) == pytest.approx(rate)
     assert pretrainer.features.output_shape[-1] == 32
-    assert metadata.dimension == model.output_shape[-1] == pretrainer.encoder.output_shape[-1] == 640
+    assert metadata.dimension == model.output_shape[-1] == pretrainer.encoder.output_shape[-1] == 40
     assert int(keras.ops.convert_to_numpy(pretrainer.noise_seed.state)[0]) == 5
 
 
@@ -206,7 +209,7 @@ def test_more_recordings_than_before_are_said(recipe, copy):
     [
         ([], "nowhere", DataError),
         (["train.batch_size=21"], "sounds", DataError),
-        (["views.crop_seconds=0.17"], "sounds", RecipeError),  # 16 frames of 25 ms every 10 take 0.175 s
+        (["views.crop_seconds=0.09"], "sounds", RecipeError),  # 8 frames of 25 ms every 10 take 0.095 s
     ],
 )
 def test_a_run_that_cannot_start_leaves_nothing_behind(place, tmp_path, changes, data, error):

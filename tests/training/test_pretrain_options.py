@@ -12,7 +12,7 @@ from kerascola import recipes
 from kerascola.data.pipeline import collate
 from kerascola.data.recordings import Recordings
 from kerascola.errors import DataError, TrainingError
-from kerascola.frontends.frontend import clip_level
+from kerascola.frontends.frontend import level
 from kerascola.recipes.schema import EarlyStopping
 from kerascola.training.assembly import build, shipped
 from kerascola.training.loop import stale
@@ -41,25 +41,32 @@ def test_running_statistics_ship_inside_the_front_end(place):
     model, told = shipped(recipe, pretrainer, metadata)
     assert told.frontend["mean"] != -3 and told.frontend["deviation"] != 2
     window = clips[:, 100:4100]
-    level = clip_level(
-        keras.ops.convert_to_tensor(window), recipe.frontend
-    )  # of the window: a shipped model sees no more
-    expected = pretrainer.encoder(pretrainer.standardise(pretrainer.features(level)))
-    np.testing.assert_allclose(model.predict_on_batch(window), contracts.numbers(expected), atol=1e-4)
+    levelled = level(keras.ops.convert_to_tensor(window), recipe.frontend)
+    expected = contracts.numbers(pretrainer.encoder(pretrainer.standardise(pretrainer.features(levelled))))
+    assert np.abs(expected).max() > 0.5, "too dull to show a mistake"
+    np.testing.assert_allclose(model.predict_on_batch(window), expected, atol=1e-4)
 
 
 SMALL = ["encoder={name: small, filters: 4, dimension: 16}", "frontend.mels=16", "views.waveform=[]"]
 SMALL += ["views.spectrogram=[]", "train.steps_per_epoch=2", "train.epochs=6"]
 
 
+def trained(place, folder, precision: str) -> Run:
+    changes = [*SMALL, f"train.precision={precision}", "train.epochs=1", "encoder.dropout=0"]
+    recipe, run = recipes.load(str(place / "tiny.yaml"), changes), Run(folder / precision)
+    pretrain(recipe, place / "sounds", run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def exact(place) -> Run:
+    return trained(place, place, "float32")
+
+
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-def test_in_low_precision_the_loss_is_near_and_what_is_shipped_is_float32(place, tmp_path, precision):
-    losses, run = [], Run(tmp_path / precision)
-    for name, made in ((precision, run), ("float32", Run(tmp_path / "float32"))):
-        changes = [*SMALL, f"train.precision={name}", "train.epochs=1", "encoder.dropout=0"]
-        recipe = recipes.load(str(place / "tiny.yaml"), changes)
-        pretrain(recipe, place / "sounds", made)
-        losses.append([row["loss"] for row in made.history])
+def test_in_low_precision_the_loss_is_near_and_what_is_shipped_is_float32(place, tmp_path, exact, precision):
+    run = trained(place, tmp_path, precision)
+    losses = [[row["loss"] for row in made.history] for made in (run, exact)]
     assert np.isfinite(losses).all()
     np.testing.assert_allclose(*losses, rtol=0.05)
     assert losses[0] != losses[1], "computed in float32"
@@ -82,6 +89,7 @@ def test_in_low_precision_the_loss_is_near_and_what_is_shipped_is_float32(place,
     np.testing.assert_allclose(found, expected, atol=0.03 * np.abs(found).max())
 
 
+@pytest.mark.once("losses that are numbers already are compared")
 def test_a_run_that_gets_no_better_stops_and_stays_stopped(place, tmp_path, capsys):
     changes = [*SMALL, "optimizer.learning_rate=1e-12", "train.early_stopping={patience: 2, min_delta: 9}"]
     recipe, run = recipes.load(str(place / "tiny.yaml"), changes), Run(tmp_path / "run")
@@ -111,6 +119,7 @@ def test_it_stops_when_so_many_epochs_were_no_better(monitor, values, patience, 
     assert (found[0] if found else None) == stops
 
 
+@pytest.mark.once("numbers that are read from a step already; that they are read is tested in test_step.py")
 def test_a_loss_that_is_no_number_stops_the_run_and_spares_its_checkpoint(place, tmp_path, monkeypatch):
     recipe, run = recipes.load(str(place / "tiny.yaml"), SMALL), Run(tmp_path / "run")
     own, count = Step.__call__, iter(range(100))
@@ -126,6 +135,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_spares_its_checkpoint(place,
     assert len(run.history) == 2 and run.weights(4).exists() and not run.model.exists()
 
 
+@pytest.mark.once("that the recipe's word reaches the step; steps in chunks are tested in test_step.py")
 def test_a_batch_may_be_cached(place, tmp_path):
     recipe = recipes.load(str(place / "tiny.yaml"), [*SMALL, "train.cached_batch=16", "train.epochs=1"])
     pretrain(recipe, place / "sounds", run := Run(tmp_path / "run"))
@@ -133,7 +143,10 @@ def test_a_batch_may_be_cached(place, tmp_path):
     assert run.history[0]["effective_rank"] > 1
 
 
-@pytest.mark.parametrize("name", ["clar", "byol"])
+CLAR = pytest.mark.once("its weights are in any checkpoint, its step in test_systems.py; byol has a target beside it")
+
+
+@pytest.mark.parametrize("name", [pytest.param("clar", marks=CLAR), "byol"])
 def test_objectives_with_labels_or_a_target_train_and_go_on(labelled, place, tmp_path, name):
     sizes = ", dimension: 8, hidden: [8]" if name == "byol" else ""
     changes = [*SMALL, f"objective={{name: {name}{sizes}}}", "data.labelled=0.5", "train.epochs=1"]
@@ -173,6 +186,7 @@ def test_labels_are_of_the_folders_and_a_share_of_them(labelled, place):
         found("objective={name: clar}", "data.multi_label=true")
 
 
+@pytest.mark.once("which recordings and labels are read; clar trains on labels above")
 def test_a_list_says_what_to_train_on_and_its_labels(place, tmp_path):
     lines = [
         f"{place}/sounds/{n:02}.wav,{'ab'[n % 2] if n % 3 else ''},{'test' if n > 15 else 'train'}" for n in range(20)
@@ -185,6 +199,7 @@ def test_a_list_says_what_to_train_on_and_its_labels(place, tmp_path):
     assert run.clips == 16 and run.history[0]["cross_entropy"] > 0
 
 
+@pytest.mark.once("that labels reach the objective; test_finetune.py trains on several with every backend")
 def test_several_labels_are_learnt_by_classify(place, tmp_path):
     labels = ["low;even", "low", "even"] * 6
     lines = [f"{place}/sounds/{n:02}.wav,{label}" for n, label in enumerate(labels)]

@@ -14,6 +14,7 @@ from kerascola.training.loop import train
 from kerascola.training.run import Run
 
 STEPS = 3
+FILES = pytest.mark.once("files only: what goes into them and comes out is tested on every backend, after any step")
 RANDOM = {"noise": 0.2, "dropped": 0.4, "batch_norm": True}  # what a checkpoint has to hold beside the weights
 
 
@@ -91,6 +92,7 @@ def test_an_interrupt_leaves_the_model_where_training_was(begun):
         assert (received == value).all()
 
 
+@FILES
 @pytest.mark.parametrize("within", [False, True])
 def test_a_kill_at_any_moment_leaves_the_last_checkpoint_whole(begun, monkeypatch, within):
     """State is written last: whatever is torn before that belongs to a checkpoint that does not count yet."""
@@ -124,6 +126,7 @@ def test_a_kill_at_any_moment_leaves_the_last_checkpoint_whole(begun, monkeypatc
     assert resumed.history == straight.history
 
 
+@FILES
 @pytest.mark.parametrize("torn", ["weights-", "metrics.csv", "state.json"])
 def test_a_full_disk_spares_the_last_checkpoint_and_holds_no_remains(begun, monkeypatch, torn):
     with pytest.raises(KeyboardInterrupt):
@@ -148,6 +151,7 @@ def test_a_full_disk_spares_the_last_checkpoint_and_holds_no_remains(begun, monk
     assert len(resumed.history) == 2
 
 
+@FILES
 def test_what_the_system_does_not_let_write_is_an_error_with_the_files_name(begun):
     """By the limit on a file's size, which is met as a full disk is: HDF5 would crash."""
     resource = pytest.importorskip("resource", reason="limits of a process are Unix's")
@@ -164,6 +168,7 @@ def test_what_the_system_does_not_let_write_is_an_error_with_the_files_name(begu
     go_on(begun("run", resume=True), epochs=2)
 
 
+@FILES
 def test_with_other_recordings_the_epoch_begins_again(begun):
     """It may have fewer steps than were done of it."""
     with pytest.raises(KeyboardInterrupt):
