@@ -83,15 +83,9 @@ def architecture(path: Path) -> str:
 
 
 def given(path: Path) -> "tuple[keras.Model, Metadata]":
-    from kerascola.models.embedder import load_embedder
+    from kerascola.models.embedder import load_embedder, metadata_of
 
-    model, metadata = load_embedder(path)
-    if metadata is None:
-        raise ModelError(
-            f"{path} says nothing of itself: it was saved again by Keras. Export it first, saying what it lost: "
-            f"kerascola-export {path} --sample-rate ... --window-samples ... --min-samples ..."
-        )
-    return model, metadata
+    return load_embedder(path)[0], metadata_of(path)
 
 
 def random(path: Path, seed: int) -> "tuple[keras.Model, Metadata]":

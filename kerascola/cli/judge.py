@@ -196,7 +196,7 @@ def fits(encoders: "list[Encoder]", recordings: "Recordings") -> None:
             rates = ", ".join(f"{r:,}" for r in sorted(set(recordings.rates[lower].tolist())))
             warnings.warn(
                 f"{encoder.name} takes {rate:,} Hz, and {lower.sum()} of {len(recordings)} recordings are at {rates} "
-                "Hz: above half of that it hears nothing",
+                "Hz: they hold nothing above half of that",
                 stacklevel=2,
             )
         short = recordings.seconds < least - 1 / rate
