@@ -36,6 +36,16 @@ def any_name(tmp_path) -> None:
     (tmp_path / os.fsdecode(b"\xff")).unlink()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def forget_compiled():
+    """What JAX compiled for a file is of no use to the next, and would take gigabytes by the end."""
+    yield
+    if BACKEND == "jax":
+        import jax
+
+        jax.clear_caches()
+
+
 LONGEST = ("readme", "demo", "pretrain", "systems", "kills", "finetune", "matrix", "pretrain_options")
 ONCE = "torch"  # which compiles nothing, so that its run is the shortest
 BACKEND = os.environ["KERAS_BACKEND"]
