@@ -34,6 +34,7 @@ def test_a_keras_model_sees_windows_of_one_shape(model, monkeypatch):
     assert shapes == {(32, WINDOW)}
 
 
+@pytest.mark.once("an ONNX file, which no backend runs")
 @pytest.mark.parametrize("rate", [16000, 22050, 44100, 48000])
 def test_windows_are_of_the_sound_around_their_times(model, rate):
     window = 1001
@@ -51,6 +52,7 @@ def test_windows_are_of_the_sound_around_their_times(model, rate):
             assert any(np.allclose(vector, statistics(around[s : s + window]), atol=1e-6) for s in nearest)
 
 
+@pytest.mark.once("an ONNX file, which no backend runs")
 @pytest.mark.parametrize("rate", [16000, 22050, 44100, 48000])
 def test_nothing_drifts_in_twenty_minutes_nor_are_all_windows_there_at_once(model, monkeypatch, rate):
     """Windows of three samples hear a click at their centre, and none besides."""

@@ -79,6 +79,7 @@ def test_a_clip_s_embeddings_do_not_depend_on_the_others(model, suffix):
         torch.testing.assert_close(embed(audio, loaded)[2], embed(louder, loaded)[0], rtol=0, atol=1e-6)
 
 
+@pytest.mark.once("an ONNX file, which no backend runs")
 def test_which_tensors_are_asked_for(model, monkeypatch):
     path = str(model())
     for backend, module in [("torch", torch.nn.Module), ("tensorflow", tensorflow.Module), ("jax", torch.nn.Module)]:
@@ -94,6 +95,7 @@ def test_which_tensors_are_asked_for(model, monkeypatch):
         hear.load_model(path, "jax")
 
 
+@pytest.mark.once("an ONNX file, which no backend runs")
 def test_what_cannot_be_embedded_is_refused(model):
     with pytest.raises(ModelError, match="received none. Give NAME.onnx or NAME.keras"):
         hear.load_model()

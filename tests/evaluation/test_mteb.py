@@ -37,11 +37,13 @@ def test_a_clip_is_what_the_runtime_serves_of_it(model, tmp_path, suffix):
     assert encoder.encode([], **TASK).shape == (0, 4)
 
 
+@pytest.mark.once("an ONNX file, which no backend runs")
 def test_tasks_that_are_not_of_sound_alone_are_refused(model):
     with pytest.raises(AudioError, match="'audio', received text"):
         KerascolaEncoder(model()).encode([{"text": ["a dog"]}], **TASK)
 
 
+@pytest.mark.once("an ONNX file, which no backend runs")
 def test_similarity_is_the_cosine(model):
     encoder = KerascolaEncoder(model())
     one, other = noise(12, 0).reshape(3, 4), noise(8, 1).reshape(2, 4)
