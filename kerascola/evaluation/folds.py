@@ -101,17 +101,26 @@ def numbered(recordings: Recordings, known: np.ndarray, count: int, seed: int) -
 
 
 def dealt(labels: np.ndarray, groups: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """The fold of each row: of every class about the same, and no group in two."""
+    """The fold of each row, from 0: of every class about the same in each, and no group in two.
+
+    A row of several labels counts as one of its rarest.
+    """
     whole = len(np.unique(groups)) < len(groups)
     kind = StratifiedGroupKFold if whole else StratifiedKFold
     splitter = kind(count, shuffle=True, random_state=seed)
-    labels = labels if labels.ndim == 1 else np.zeros(len(labels), int)
+    kinds = labels if labels.ndim == 1 else rarest(labels)
     place = np.zeros(len(labels), int)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")  # it is tested on in fewer folds
-        for number, (_, test) in enumerate(splitter.split(labels, labels, groups if whole else None)):
+        for number, (_, test) in enumerate(splitter.split(kinds, kinds, groups if whole else None)):
             place[test] = number
     return place
+
+
+def rarest(labels: np.ndarray) -> np.ndarray:
+    """The class of [n, classes] that a row shares with the fewest others; -1 for a row of none."""
+    counts = np.where(labels > 0, (labels > 0).sum(axis=0), np.inf)
+    return np.where(labels.max(axis=1) > 0, counts.argmin(axis=1), -1)
 
 
 def check(fold: Fold, recordings: Recordings) -> None:

@@ -92,7 +92,8 @@ def probe(encoders: Sequence[Encoder], task: Task, origins: np.ndarray, track: T
             encoder.healths.append(health(vectors, task.labels, origins, task.settings.seed))
             for kind, amount, repeat in planned:
                 if not several or not repeat:
-                    work.append((encoder, vectors, kind, amount, number if several else repeat))
+                    part = number if several and amount != Amount() else repeat
+                    work.append((encoder, vectors, kind, amount, part))
     for encoder, vectors, kind, amount, repeat in track(work, len(work), "probes"):
         encoder.trials.append(trial(vectors, task, kind, amount, repeat))
 

@@ -3,6 +3,7 @@
 `scores` are [n, classes], higher for what is thought likelier; `labels` int [n], or float [n, classes] of 0 and 1.
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
 from statistics import NormalDist
 
@@ -66,13 +67,15 @@ def drawn(
     `folds` are rows that were scored by a classifier of their own: a measure is the mean over them. The draws follow
     from the seed and the number of clips: those of two encoders are of the same clips.
     """
-    parts = [Measured(scores[rows], labels[rows]) for rows in folds]
-    found: dict[str, list[float]] = {}
-    for weights in zip(*(resampled(len(rows), times, seed + n) for n, rows in enumerate(folds)), strict=True):
-        per_fold = [part.at(weight) for part, weight in zip(parts, weights, strict=True)]
-        for name in per_fold[0]:
-            found.setdefault(name, []).append(float(np.nanmean([one.get(name, np.nan) for one in per_fold])))
-    return {name: np.array(values) for name, values in found.items()}
+    found = []
+    for number, rows in enumerate(folds):
+        part = Measured(scores[rows], labels[rows])
+        found.append([part.at(weights) for weights in resampled(len(rows), times, seed + number)])
+    names = [name for name in ABOUT if any(name in fold[0] for fold in found)]
+    values = np.array([[[draw.get(name, np.nan) for draw in fold] for name in names] for fold in found])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of a draw that no fold can tell anything of
+        return dict(zip(names, np.nanmean(values, axis=0), strict=True))
 
 
 def resampled(count: int, times: int, seed: int) -> Iterator[np.ndarray]:

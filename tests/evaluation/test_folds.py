@@ -86,6 +86,13 @@ def test_classes_are_dealt_evenly_and_a_rare_one_does_not_stop_it():
         folds_of(Listed(labels), "62")
 
 
+def test_rows_of_several_labels_go_by_the_rarest():
+    labels = np.zeros((60, 3), np.float32)
+    labels[:50, 0] = labels[:20, 1] = labels[:5, 2] = 1
+    for fold in folds_of(Listed(labels), "5"):
+        assert labels[fold.test].sum(axis=0).tolist() == [10, 4, 1]
+
+
 def test_what_cannot_be_judged_is_said():
     with pytest.raises(DataError, match="no labels"):
         folds_of(Listed([-1, -1]), None)

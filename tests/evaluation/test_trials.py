@@ -3,7 +3,7 @@ import pytest
 
 from kerascola.errors import DataError
 from kerascola.evaluation.folds import Fold
-from kerascola.evaluation.trials import UNHEARD, Amount, Settings, Task, check, trial
+from kerascola.evaluation.trials import UNHEARD, Amount, Settings, Task, check, inner_folds, trial
 
 ALL = Amount()
 
@@ -19,7 +19,7 @@ def halves(count: int) -> list[Fold]:
     return [Fold("odd", even, none, odd), Fold("even", odd, none, even)]
 
 
-def clusters(count: int = 120, classes: int = 3, spread: float = 0.3) -> tuple[np.ndarray, np.ndarray]:
+def clusters(count: int = 120, classes: int = 3, spread: float = 0.2) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     labels = rng.integers(classes, size=count)
     return (np.eye(8)[labels] + spread * rng.normal(size=(count, 8))).astype(np.float32), labels
@@ -74,18 +74,11 @@ def test_what_is_chosen_is_chosen_on_validation_clips_where_there_are_such():
 
 
 def test_groups_are_not_parted_where_it_is_chosen():
-    """Each group has a mark of its own, by which a strong probe knows its class: of no use for another group."""
-    rng = np.random.default_rng(0)
-    groups = np.repeat(np.arange(20), 6)
-    labels = groups % 2
-    vectors = np.concatenate([np.eye(20)[groups] * 6, 0.7 * labels[:, None] + rng.normal(size=(120, 8))], axis=1)
-    train, test = np.flatnonzero(groups < 16), np.flatnonzero(groups >= 16)
-    fold = Fold("test", train, np.array([], int), test)
-    parted = task(labels, [fold], cs=(1e-4, 10.0))
-    whole = Task(labels, groups.astype(str), parted.classes, parted.folds, parted.settings)
-    vectors = vectors.astype(np.float32)
-    assert trial(vectors, parted, "linear", ALL, 0).chosen["C"] == [10.0]
-    assert trial(vectors, whole, "linear", ALL, 0).chosen["C"] == [1e-4]
+    groups, labels = np.repeat(np.arange(12), 5).astype(str), np.arange(60) // 5 % 2
+    parts = inner_folds(labels, groups, 0)
+    assert sorted(set(parts)) == [0, 1, 2] and all(len(set(parts[groups == name])) == 1 for name in groups)
+    assert inner_folds(labels, np.repeat(["a", "b"], 30), 0) is None
+    assert inner_folds(np.arange(60) // 2, np.arange(60).astype(str), 0) is None
 
 
 @pytest.mark.parametrize("probe", ["linear", "ridge", "mlp", "knn"])
