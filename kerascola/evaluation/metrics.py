@@ -3,9 +3,10 @@
 `scores` are [n, classes], higher for what is thought likelier; `labels` int [n], or float [n, classes] of 0 and 1.
 """
 
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ ABOUT = {
 }
 HEADLINES = "accuracy", "mean_average_precision"  # of one label a clip, and of several
 TOP = 5
+CELLS = 1 << 21  # of confusion matrices at a time
 
 
 def read(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -43,8 +45,9 @@ def loss_and_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> tuple[fl
 def judged(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Every measure, their number and their chance: of clips that could be read."""
     scores, labels = read(scores, labels)
-    found = Measured(scores, labels).at(np.ones(len(labels)))
-    return {"clips": len(labels), **found, **({"chance": chance(labels)} if found else {})}
+    found = Measured(scores, labels).at([np.ones(len(labels))])
+    measures = {name: float(values[0]) for name, values in found.items()}
+    return {"clips": len(labels), **measures, **({"chance": chance(labels)} if found else {})}
 
 
 def chance(labels: np.ndarray) -> float:
@@ -69,13 +72,18 @@ def drawn(
     """
     found = []
     for number, rows in enumerate(folds):
-        part = Measured(scores[rows], labels[rows])
-        found.append([part.at(weights) for weights in resampled(len(rows), times, seed + number)])
-    names = [name for name in ABOUT if any(name in fold[0] for fold in found)]
-    values = np.array([[[draw.get(name, np.nan) for draw in fold] for name in names] for fold in found])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of a draw that no fold can tell anything of
-        return dict(zip(names, np.nanmean(values, axis=0), strict=True))
+        found.append(Measured(scores[rows], labels[rows]).at(resampled(len(rows), times, seed + number)))
+    names = [name for name in ABOUT if any(name in fold for fold in found)]
+    unknown = np.full(1 + times, np.nan)
+    return {name: mean([fold.get(name, unknown) for fold in found], axis=0) for name in names}
+
+
+def mean(values: Any, axis: int) -> np.ndarray:
+    """Of those that are known; NaN where none is."""
+    values = np.asarray(values)
+    known = np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        return np.where(known, values, 0).sum(axis=axis) / known.sum(axis=axis)
 
 
 def resampled(count: int, times: int, seed: int) -> Iterator[np.ndarray]:
@@ -104,29 +112,35 @@ class Measured:
         else:
             self.curves = [Curve(scores[:, n], labels[:, n]) for n in np.flatnonzero(told(labels))]
 
-    def at(self, weights: np.ndarray) -> dict[str, float]:
-        return self.of_classes(weights) if self.single else self.of_several(weights)
+    def at(self, draws: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
+        """[draws] of each measure; a draw is how often each clip counts."""
+        of_some = self.of_classes if self.single else self.of_several
+        draws, parts = iter(draws), []
+        while part := list(islice(draws, max(1, CELLS // self.count**2))):
+            parts.append(of_some(np.array(part)))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def of_classes(self, weights: np.ndarray) -> dict[str, float]:
+    def of_classes(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         size = self.count
-        table = np.bincount(self.cell, weights, minlength=size * size).reshape(size, size)  # true, said
-        right, of_class, said = np.diag(table), table.sum(axis=1), table.sum(axis=0)
-        there = of_class > 0
+        counts = [np.bincount(self.cell, draw, minlength=size * size) for draw in weights]
+        table = np.array(counts).reshape(-1, size, size)  # true, said
+        right, of_class, said = table.diagonal(axis1=1, axis2=2), table.sum(axis=2), table.sum(axis=1)
+        there = np.where(of_class > 0, of_class, np.nan)
         found = {
-            "accuracy": right.sum() / table.sum(),
-            "balanced_accuracy": (right[there] / of_class[there]).mean(),
-            "macro_f1": (2 * right[there] / (of_class + said)[there]).mean(),
+            "accuracy": right.sum(axis=1) / of_class.sum(axis=1),
+            "balanced_accuracy": mean(right / there, axis=1),
+            "macro_f1": mean(2 * right / (there + said), axis=1),
         }
-        if self.top is not None:
-            found["top_5_accuracy"] = (self.top * weights).sum() / weights.sum()
-        return {name: float(value) for name, value in found.items()}
+        return found | ({} if self.top is None else {"top_5_accuracy": weights @ self.top / weights.sum(axis=1)})
 
-    def of_several(self, weights: np.ndarray) -> dict[str, float]:
+    def of_several(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         if not self.curves:
             return {}
-        precision, auc = np.nanmean([curve.at(weights) for curve in self.curves], axis=0)
-        between = NormalDist().inv_cdf(min(max(auc, 1e-9), 1 - 1e-9))
-        return {"mean_average_precision": float(precision), "mean_auc": float(auc), "d_prime": 2**0.5 * between}
+        found = np.array([[curve.at(draw) for curve in self.curves] for draw in weights])
+        precision, auc = mean(found[..., 0], axis=1), mean(found[..., 1], axis=1)
+        apart = np.clip(auc, 1e-9, 1 - 1e-9)
+        distance = [2**0.5 * NormalDist().inv_cdf(one) if np.isfinite(one) else np.nan for one in apart]
+        return {"mean_average_precision": precision, "mean_auc": auc, "d_prime": np.array(distance)}
 
 
 class Curve:
