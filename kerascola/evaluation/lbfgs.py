@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -56,7 +55,7 @@ def minimise(
         scale = np.where(curved > 0, np.sqrt(scale * np.abs(curved) / np.where(expected > 0, expected, 1)), scale)
         to_gain = 0.5 * dot(gradient, inverse(gradient, curvature))
         converged = to_gain <= tol * (ceiling - value)
-        new_direction = -two_loops(gradient, pairs, partial(inverse, curvature=curvature), scale)
+        new_direction = -two_loops(gradient, pairs, inverse, curvature, scale)
         shorter = step * np.clip(slope / np.minimum(slope - rise, -1e-300), 0.1, 0.7)  # to where the slope is nought
         step = np.where(good, 1.0, shorter)
         direction = np.where(taken, new_direction, direction)
@@ -64,13 +63,13 @@ def minimise(
     return Minima(x, iterations, converged)
 
 
-def two_loops(q: np.ndarray, pairs: deque, inverse: Callable[..., np.ndarray], scale: np.ndarray) -> np.ndarray:
+def two_loops(q: np.ndarray, pairs: deque, inverse: Inverse, curvature: Curvature, scale: np.ndarray) -> np.ndarray:
     """The inverse of each Hessian, scaled and then corrected by what its last steps found, times q."""
     q, shares = q.copy(), []
     for s, y, weight in reversed(pairs):
         shares.append(weight * dot(s, q))
         q -= shares[-1][:, None, None] * y
-    q = scale[:, None, None] * inverse(q)
+    q = scale[:, None, None] * inverse(q, curvature)
     for s, y, weight in pairs:
         q += (shares.pop() - weight * dot(y, q))[:, None, None] * s
     return q

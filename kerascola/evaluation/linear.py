@@ -158,7 +158,7 @@ def chosen(
     if valid is None:
         tests = [(data.z[fold], labels[data.order[fold]]) for fold in data.folds()]
     else:
-        z = (valid[0] - data.mean) / data.scale
+        z = (valid[0] - data.mean) / data.scale @ data.axes
         tests = [(np.column_stack([z, np.ones(len(z))]).astype(np.float32), valid[1])]
     found = [
         [score(z @ its.T.astype(np.float32), right) for its in part]
@@ -182,4 +182,4 @@ def score(logits: np.ndarray, labels: np.ndarray) -> float:
 def linear(
     data: Rows, weights: np.ndarray, c: float, curve: dict[float, float], iterations: int, converged: bool
 ) -> Linear:
-    return Linear(weights[:, :-1].T, weights[:, -1], data.mean, data.scale, c, curve, iterations, converged)
+    return Linear(data.axes @ weights[:, :-1].T, weights[:, -1], data.mean, data.scale, c, curve, iterations, converged)

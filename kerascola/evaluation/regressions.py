@@ -5,8 +5,8 @@ Its columns are classes that exclude each other (softmax), or it is one column b
 which is the sigmoid. One product of matrices for each block of rows serves all problems that are left.
 
 Were probabilities p the same in all rows, the Hessian would be C * n * (diag p - p p') x cov(Z) + 1. With its first
-factor averaged over the rows and both diagonalised, the inverse is two changes of basis. L-BFGS that begins with it
-takes a fifth of the iterations.
+factor averaged over the rows and diagonalised, as the second is by `rows`, the inverse is cheap; L-BFGS that begins
+with it takes a fifth of the iterations.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ def solve(
 ) -> Minima:
     """Each C, without each of some folds (-1: with all), for each row of columns, which are classes [groups, k].
 
-    Weights [folds, cs, classes, d + 1], the biases last; `start` is of one fold.
+    Weights [folds, cs, classes, d + 1] along the principal axes, the biases last; `start` is of one fold.
     """
     grid = np.indices((len(without), len(cs), len(columns))).reshape(3, -1)
     problems = Problems(np.array(cs)[grid[1]], np.array(without)[grid[0]], columns[grid[2]])
@@ -66,8 +66,6 @@ def solve(
 def solve_together(
     data: Rows, problems: Problems, start: np.ndarray | None, tol: float, most: int, pool: ThreadPoolExecutor
 ) -> Minima:
-    m, k = problems.columns.shape
-    variances, directions = data.axes
     kept = problems.without[:, None] != np.arange(len(data.sums))  # [m, folds]
     n = kept @ np.diff(data.spans)
     targets = np.einsum("mf,fmkd->mkd", kept, data.sums[:, problems.columns])
@@ -85,9 +83,7 @@ def solve_together(
     def inverse(q: np.ndarray, curvature: Curvature) -> np.ndarray:
         heights, turns = curvature
         q = turns.transpose(0, 2, 1) @ q
-        along = (q[..., :-1].reshape(m * k, -1) @ directions).reshape(m, k, -1)
-        along /= 1 + heights[..., None] * variances
-        q[..., :-1] = (along.reshape(m * k, -1) @ directions.T).reshape(m, k, -1)
+        q[..., :-1] /= 1 + heights[..., None] * data.variances
         q[..., -1] /= np.maximum(heights, 1e-3 * heights.max(axis=1, keepdims=True))  # flat where all biases rise
         return turns @ q
 

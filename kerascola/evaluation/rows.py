@@ -1,16 +1,17 @@
-"""Embeddings as regressions read them: standardised, by folds, a block at a time on every core."""
+"""Embeddings as regressions read them: standardised, along their principal axes, a block at a time on every core."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from os import cpu_count
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from kerascola.evaluation.embedded import BLOCK, standard
+
+SAMPLE = 8  # rows a dimension tell the axes well enough
 
 
 @contextmanager
@@ -24,9 +25,11 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 class Rows:
     mean: np.ndarray  # [d]
     scale: np.ndarray  # [d]
+    axes: np.ndarray  # [d, d], orthonormal: about the principal ones of what is standardised
+    variances: np.ndarray  # [d], along them
     order: np.ndarray  # [n]: which embedding a row is of
     spans: np.ndarray  # [folds + 1]: where each fold begins and the last one ends
-    z: np.ndarray  # float32 [n, d + 1]: standardised, then a one
+    z: np.ndarray  # float32 [n, d + 1]: standardised, along the axes; then a one
     hot: np.ndarray  # bool [classes, n]
     sums: np.ndarray  # [folds, classes, d + 1]: of the rows that are of a class
 
@@ -39,29 +42,33 @@ class Rows:
             for start in range(fold.start, fold.stop, BLOCK):
                 yield number, slice(start, min(start + BLOCK, fold.stop))
 
-    @cached_property
-    def axes(self) -> tuple[np.ndarray, np.ndarray]:
-        """The principal ones of about 16 rows a dimension: variances [d] and directions [d, d]."""
-        d = len(self.mean)
-        sample = self.z[:: max(1, len(self.z) // (16 * d)), :d]
-        variances, directions = np.linalg.eigh((sample.T @ sample).astype(np.float64) / len(sample))
-        return np.maximum(variances, 0), directions
-
 
 def rows(x: np.ndarray, hot: np.ndarray, folds: np.ndarray, pool: ThreadPoolExecutor) -> Rows:
     """Of embeddings, bool [n, classes], and folds that are counted from 0."""
     n, d = x.shape
     mean, scale = standard(x)
+    sample = ((x[:: max(1, n // (SAMPLE * d))] - mean) / scale).astype(np.float32)
+    variances, axes = np.linalg.eigh((sample.T @ sample).astype(np.float64) / len(sample))
     spans = np.append(0, np.cumsum(np.bincount(folds)))
-    sums = np.zeros((len(spans) - 1, hot.shape[1], d + 1))
-    order = np.argsort(folds, kind="stable")
-    data = Rows(mean, scale, order, spans, np.ones((n, d + 1), np.float32), hot[order].T.copy(), sums)
+    data = Rows(
+        mean,
+        scale,
+        axes,
+        np.maximum(variances, 0),
+        np.argsort(folds, kind="stable"),
+        spans,
+        np.ones((n, d + 1), np.float32),
+        np.empty((hot.shape[1], n), bool),
+        np.zeros((len(spans) - 1, hot.shape[1], d + 1)),
+    )
 
     def fill(block: tuple[int, slice]) -> tuple[int, np.ndarray]:
         number, part = block
-        data.z[part, :d] = (x[order[part]] - mean) / scale
+        its = data.order[part]
+        data.z[part, :d] = ((x[its] - mean) / scale).astype(np.float32) @ axes.astype(np.float32)
+        data.hot[:, part] = hot[its].T
         return number, data.hot[:, part].astype(np.float32) @ data.z[part]
 
     for number, total in pool.map(fill, data.blocks()):
-        sums[number] += total
+        data.sums[number] += total
     return data

@@ -192,6 +192,16 @@ def test_parts_and_blocks_make_no_difference(monkeypatch):
     assert found.curve == pytest.approx(expected.curve, abs=1e-4)
 
 
+def test_it_is_the_same_on_any_number_of_cores(monkeypatch):
+    x, labels = rare()
+    found = []
+    for cores in (1, 3):
+        monkeypatch.setattr(rows, "cpu_count", lambda cores=cores: cores)
+        found.append(logistic(x, labels, [1e-2, 1.0], folds=np.arange(2500) % 3))
+    np.testing.assert_array_equal(found[0].weights, found[1].weights)
+    assert found[0].curve == found[1].curve
+
+
 def test_it_says_when_it_has_not_converged():
     x, labels = blobs(300, 10, 3)
     found = logistic(x, labels, [1.0], most=2)
