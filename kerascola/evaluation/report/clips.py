@@ -1,0 +1,62 @@
+"""What can be listened to: neighbours, and what is taken for something else."""
+
+from typing import Any
+
+from kerascola.evaluation.report.markup import Html, clip, element, joined, label, many, number
+
+
+def player(about: dict[str, Any], *said: object, class_: str | None = None) -> Html:
+    name, sound = clip(about["path"], about.get("start")), about.get("audio") or ""
+    heard = element("audio", controls=True, preload="none", src=sound, aria_label=f"play {name}")
+    return element(
+        "li",
+        *said,
+        element("span", name, class_="path"),
+        heard if sound.startswith("data:audio/") else "",  # nothing is fetched
+        class_=class_,
+    )
+
+
+def neighbours(results: dict[str, Any]) -> Html | None:
+    found = results["figures"].get("neighbours")
+    if not found:
+        return None
+    return joined(
+        element(
+            "p",
+            "A clip, and the clips whose embeddings are nearest to its own, with their cosine to it. ",
+            "A check mark is the same class.",
+        ),
+        *(around(query) for query in found),
+    )
+
+
+def around(query: dict[str, Any]) -> Html:
+    def near(one: dict[str, Any]) -> Html:
+        right = bool(labels(one) & labels(query))
+        mark = element("span", "✓ " if right else "✗ ", aria_hidden="true")
+        said = element("span", "same class: " if right else "another class: ", class_="unseen")
+        cosine = element("span", number(one.get("cosine"), 2), class_="cosine")
+        head = element("div", element("b", mark, said, label(one["label"])), cosine)
+        return player(one, head, class_="right" if right else "wrong")
+
+    clips = [player(query, element("b", label(query["label"])), class_="query"), *map(near, query["found"])]
+    return element("ul", *clips, class_="clips", aria_label=f"near {clip(query['path'], query.get('start'))}")
+
+
+def labels(one: dict[str, Any]) -> set[str]:
+    said = one["label"]
+    return set(said if isinstance(said, list) else [] if said is None else [said])
+
+
+def confusions(results: dict[str, Any]) -> Html | None:
+    found = results["figures"].get("confusions")
+    return joined(*map(confused, found)) if found else None
+
+
+def confused(one: dict[str, Any]) -> Html:
+    share = f", {100 * one['share']:.0f} % of its class" if one.get("share") is not None else ""
+    how_often = element("small", f"{many(one['clips'], 'clip')}{share}")
+    head = element("h3", element("b", one["true"]), " taken for ", element("b", one["said"]), how_often)
+    clips = [player(example) for example in one.get("examples") or []]
+    return joined(head, element("ul", *clips, class_="clips") if clips else "")
