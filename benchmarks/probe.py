@@ -6,9 +6,9 @@ Synthetic embeddings: dimensions that depend on each other, with variances that 
 clusters that overlap. The probe is `evaluation.linear.logistic` on raw float32 embeddings; the peer gets them
 standardised beforehand, with the same folds and the same four values of C: `LogisticRegressionCV`, or a search over
 one regression a label, with as many iterations as it takes by default and with as many as its own tolerance asks for.
-Each in a process of its own, bound to one core, by turns; a figure is the median of the rounds. Seconds are of processor
-time, which another load of the machine changes little. The score is of 20,000 other rows: accuracy, or the mean average
-precision of several labels.
+Each in a process of its own, bound to one core, by turns; a figure is the median of the rounds. Seconds are of a
+processor's time, which another load of the machine changes little. The score is of 20,000 other rows: accuracy, or the
+mean average precision of several labels.
 Writes benchmarks/results/probe.csv and .png; with --only it prints alone.
 """
 

@@ -69,6 +69,8 @@ def test_the_commands_run(folder):
         small = SMALL if arguments[0] == "pretrain" else []
         if arguments[0] == "finetune":
             small = [*(SMALL if arguments[1] == "cola" else []), "--set=finetune.train.epochs=1"]
+        if arguments[0] == "compare":
+            small = ["--random=1"]
         script = Path(sys.executable).parent / program
         subprocess.run([str(script), *arguments, *small], cwd=folder, check=True)
     with np.load(folder / "embeddings.npz") as saved:

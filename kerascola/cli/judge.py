@@ -79,9 +79,9 @@ def judge(args: argparse.Namespace, names: list[str]) -> int:
     from kerascola.evaluation.report import write_report
 
     out = Path(args.out or f"runs/{args.verb}-{time.strftime('%Y%m%d-%H%M%S')}")
-    out.mkdir(parents=True, exist_ok=True)
     with kept_warnings() as warned:
         results = judged(args, names, warned, out)
+    out.mkdir(parents=True, exist_ok=True)
     (out / "results.json").write_text(json.dumps(results, indent=1))
     print(as_text(results))
     print(f"\n{write_report(results, out)}")

@@ -10,11 +10,12 @@ from kerascola.data.draws import few, kept, unlabelled
 from kerascola.errors import DataError
 from kerascola.evaluation.folds import Fold, dealt
 from kerascola.evaluation.knn import knn
-from kerascola.evaluation.linear import CS, logistic, ridge
+from kerascola.evaluation.linear import ALPHAS, CS, logistic, ridge
 from kerascola.evaluation.mlp import mlp
 
 PROBES = "linear", "ridge", "mlp", "knn"
 UNHEARD = -1e30  # the score of a class that training had no clip of
+C, ALPHA = 1.0, 100.0  # where nothing can be chosen: scikit-learn's, and the middle
 INNER = 3  # folds of the training clips, to choose by
 
 
@@ -118,12 +119,12 @@ def scored(
     among = fold.valid[np.isin(task.labels[fold.valid], present)] if task.labels.ndim == 1 else fold.valid
     valid = (vectors[among], numbered(task.labels[among], present)) if len(among) else None
     inner = None if valid else inner_folds(known, task.groups[rows], seed)
+    alone = valid is None and inner is None  # too few to choose by
     if probe == "ridge":
-        model = ridge(x, known, folds=inner, valid=valid)
+        model = ridge(x, known, (ALPHA,) if alone else ALPHAS, folds=inner, valid=valid)
         scores[:, present] = model.logits(test)
         return scores, {"alpha": model.c}
-    alone = valid is None and inner is None
-    model = logistic(x, known, (1.0,) if alone else task.settings.cs, folds=inner, valid=valid)  # 1: scikit-learn's
+    model = logistic(x, known, (C,) if alone else task.settings.cs, folds=inner, valid=valid)
     scores[:, present] = model.logits(test)
     return scores, {"C": model.c}
 
