@@ -33,15 +33,21 @@ def neighbours(results: dict[str, Any]) -> Html | None:
 
 def around(query: dict[str, Any]) -> Html:
     def near(one: dict[str, Any]) -> Html:
-        right = bool(labels(one) & labels(query))
-        mark = element("span", "✓ " if right else "✗ ", aria_hidden="true")
-        said = element("span", "same class: " if right else "another class: ", class_="unseen")
         cosine = element("span", number(one.get("cosine"), 2), class_="cosine")
-        head = element("div", element("b", mark, said, label(one["label"])), cosine)
-        return player(one, head, class_="right" if right else "wrong")
+        return player(one, element("div", element("b", *alike(query, one), label(one["label"])), cosine))
 
     clips = [player(query, element("b", label(query["label"])), class_="query"), *map(near, query["found"])]
     return element("ul", *clips, class_="clips", aria_label=f"near {clip(query['path'], query.get('start'))}")
+
+
+def alike(query: dict[str, Any], one: dict[str, Any]) -> list[Html]:
+    """Whether they share a label, where both have one."""
+    if not labels(query) or not labels(one):
+        return []
+    kind, mark, said = (
+        ("right", "✓ ", "same class: ") if labels(query) & labels(one) else ("wrong", "✗ ", "another class: ")
+    )
+    return [element("span", mark, aria_hidden="true", class_=kind), element("span", said, class_="unseen")]
 
 
 def labels(one: dict[str, Any]) -> set[str]:

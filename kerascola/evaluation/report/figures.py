@@ -25,7 +25,7 @@ NUMBERED = 20  # classes at most for counts to be written into the matrix, and n
 FLOOR = 1e-6  # of a share of the variance
 STYLE: dict[Any, Any] = {
     "text.parse_math": False,
-    "font.size": 9,
+    "font.size": 10,
     "text.color": LIGHT["ink"],
     "axes.labelcolor": LIGHT["muted"],
     "axes.edgecolor": LIGHT["muted"],
@@ -40,7 +40,7 @@ STYLE: dict[Any, Any] = {
     "grid.linewidth": 0.6,
     "legend.frameon": False,
 }
-SMALL: dict[str, Any] = {"fontsize": 8, "color": LIGHT["muted"]}
+SMALL: dict[str, Any] = {"fontsize": 9, "color": LIGHT["muted"]}
 BESIDE: dict[str, Any] = {"textcoords": "offset points"}
 SHADE = LinearSegmentedColormap.from_list(  # what is rare can be seen, and text can be read on all of it
     "shade", [(at, to_rgba(LIGHT["c0"], alpha)) for at, alpha in ((0, 0), (0.02, 0.12), (1, 0.62))]
@@ -57,7 +57,7 @@ def drawing() -> Iterator[None]:
 
 def drawn(results: dict[str, Any]) -> dict[str, Figure]:
     """What there are numbers for, by the names of its files."""
-    found = results.get("figures", {})
+    found = results["figures"]
     return {name: draw(found[key], results) for name, (key, draw) in DRAW.items() if found.get(key)}
 
 
@@ -97,25 +97,23 @@ def draw_confusion(found: dict[str, Any], results: dict[str, Any]) -> Figure:
     counts = np.array(found["counts"], float)
     n = len(names)
     cell, points = (44, 9) if n <= 10 else (30, 8) if n <= NUMBERED else (16, 7.5)
-    margin = points / 0.75 * max(map(ems, names)) + 34
-    upright = all(points / 0.75 * ems(name) > cell for name in names) or margin > cell + 34
+    longest = points / 0.75 * max(map(ems, names))
+    margin, upright = longest + 34, longest > cell
     above = margin if upright else 48
-    figure = sized(max(300, margin + n * cell + 12), above + n * cell + 12)
+    wide, high = max(310, margin + n * cell + 12), above + n * cell + 12
+    figure = sized(wide, high)
     axes = box(figure, margin, above, n * cell, n * cell)
-    axes.imshow(
-        counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), cmap=SHADE, vmin=0, vmax=1, interpolation="none"
-    )
-    turned: dict[str, Any] = (
-        {"rotation": 90, "ha": "left", "va": "center", "rotation_mode": "anchor"} if upright else {}
-    )
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(share, cmap=SHADE, vmin=0, vmax=1, interpolation="none")
+    turned: dict[str, Any] = {"rotation": 90, "ha": "left", "va": "center", "rotation_mode": "anchor"}
     axes.xaxis.set_ticks_position("top")
     axes.xaxis.set_label_position("top")
-    axes.set_xticks(range(n), names, fontsize=points, **turned)
+    axes.set_xticks(range(n), names, fontsize=points, **(turned if upright else {}))
     axes.set_yticks(range(n), names, fontsize=points)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(True)
     axes.spines[:].set_color(LIGHT["rule"])
-    figure.text(0, 1, " row: what it is; column: what it is taken for", va="top", **SMALL)
+    figure.text(4 / wide, 1 - 4 / high, "row: what it is; column: what it is taken for", va="top", **SMALL)
     if n <= NUMBERED:
         for row, column in zip(*np.nonzero(counts), strict=True):
             axes.text(column, row, f"{counts[row, column]:g}", ha="center", va="center_baseline", fontsize=points)
@@ -127,7 +125,7 @@ def draw_per_class(found: dict[str, Any], results: dict[str, Any]) -> Figure:
     values = np.array(found["recall"], float)
     order = np.argsort(values, kind="stable")
     names = [short(found["classes"][i]) for i in order]
-    row, margin, beside = 22, 12 * max(map(ems, names)) + 14, 110
+    row, margin, beside = 22, 13.4 * max(map(ems, names)) + 14, 150
     wide = max(WIDE, margin + 200 + beside)
     figure = sized(wide, row * len(names) + 56)
     axes = box(figure, margin, 6, wide - margin - beside, row * len(names))
@@ -152,7 +150,7 @@ def draw_curves(found: list[dict[str, Any]], results: dict[str, Any]) -> Figure:
     probes = list(dict.fromkeys(curve["probe"] for curve in found))
     lines = len({(curve["encoder"], curve["probe"]) for curve in found})
     figure = sized(WIDE, 280 * len(kinds) + 20 * lines + 10, layout="constrained")
-    chance = results.get("chance", {}).get(results.get("headline"))
+    chance = results["chance"].get(results["headline"])
     handles = {}
     for axes, kind in zip(figure.subplots(len(kinds), 1, squeeze=False)[:, 0], kinds, strict=True):
         of_kind = [curve for curve in found if curve["axis"] == kind]
@@ -174,9 +172,9 @@ def draw_curves(found: list[dict[str, Any]], results: dict[str, Any]) -> Figure:
         axes.xaxis.set_major_locator(FixedLocator(at[:: -(-len(at) // 8)]))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _, share=share: f"{100 * x:g} %" if share else f"{x:g}"))
-        axes.set(xlabel=kind, ylabel=words(results.get("headline", "")))
+        axes.set(xlabel=kind, ylabel=words(results["headline"]))
         axes.grid(axis="y")
-    figure.legend(handles.values(), handles.keys(), loc="outside lower left", fontsize=9)
+    figure.legend(handles.values(), handles.keys(), loc="outside lower left", fontsize=9.5)
     return figure
 
 
@@ -226,7 +224,7 @@ def draw_spectrum(found: list[dict[str, Any]], results: dict[str, Any]) -> Figur
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:g} %"))
     axes.set(xlabel="principal component", ylabel="share of the variance")
     axes.grid(axis="y")
-    figure.legend(loc="outside lower left", fontsize=9)
+    figure.legend(loc="outside lower left", fontsize=9.5)
     return figure
 
 

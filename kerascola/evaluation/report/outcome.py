@@ -54,7 +54,8 @@ def overview(results: dict[str, Any]) -> Html | None:
     if not rows:
         return None
     amounts = sorted(dict.fromkeys(row["labels"] for row in rows), key=lambda labels: labels != ALL)
-    columns = sorted(dict.fromkeys(map(setting, rows)), key=lambda column: amounts.index(column[0]))
+    probes = list(dict.fromkeys(row["probe"] for row in rows))
+    columns = sorted(set(map(setting, rows)), key=lambda column: (amounts.index(column[0]), probes.index(column[1])))
     best = {column: highest([row for row in rows if setting(row) == column], metric) for column in columns}
     ends = [end for row in rows for end in (row["values"].get(metric), *(row.get("intervals", {}).get(metric) or []))]
     scale = [end for end in (*ends, chance) if end is not None]
@@ -90,7 +91,7 @@ def valued(row: dict[str, Any], metric: str, best: float | None, line: Html | st
     """A value with what it is known by: its interval, and its deviation over draws or seeds."""
     value, within = row["values"].get(metric), interval(row.get("intervals", {}).get(metric))
     spread = row.get("spread", {}).get(metric)
-    is_best = best is not None and value == best
+    is_best = best is not None and number(value) == number(best)  # as far as is shown
     return element(
         "td",
         element("strong", number(value), element("span", " (best)", class_="unseen")) if is_best else number(value),

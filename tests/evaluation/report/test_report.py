@@ -1,0 +1,497 @@
+import base64
+import copy
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+from results_for_tests import results
+
+from kerascola.evaluation import report
+from kerascola.evaluation.report import write_report
+from kerascola.evaluation.report.figures import drawing, drawn
+from kerascola.evaluation.report.markup import plain
+from kerascola.evaluation.report.page import page
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '" onmouseover="alert(1)',
+    "</script><img src=x onerror=alert(1)>",
+    "a$b & c' &lt;",
+    "$\\frac{1}{",
+    "url(http://elsewhere.example/)",
+    "日本語の名前",
+    "x" * 90,
+    "\udcff\x00\u202egnp",
+]
+SEEN_AS = {HOSTILE[-1]: "\\udcff\\x00\\u202egnp"}  # what cannot be seen, or not be written
+VOID = {"meta", "link", "img", "br", "hr", "input", "source"}
+FIGURES = {"confusion", "per-class", "curves", "map", "spectrum"}
+
+
+class Tree(HTMLParser):
+    """Every element as (tag, attributes, the text in it), in order; fails where tags do not match."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None], list[str]]] = []
+        self.open: list[tuple[str, dict[str, str | None], list[str]]] = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        assert len(dict(attrs)) == len(attrs)
+        found = (tag, dict(attrs), [])
+        self.elements.append(found)
+        if tag not in VOID:
+            self.open.append(found)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs), []))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop()[0] == tag
+
+    def handle_data(self, data):
+        for _, _, text in self.open:
+            text.append(data)
+
+    def all(self, tag: str, **wanted: str) -> list[tuple[dict[str, str | None], str]]:
+        return [
+            (attributes, " ".join("".join(text).split()))
+            for name, attributes, text in self.elements
+            if name == tag and all(attributes.get(key.strip("_")) == value for key, value in wanted.items())
+        ]
+
+    def texts(self, tag: str, **wanted: str) -> list[str]:
+        return [text for _, text in self.all(tag, **wanted)]
+
+
+def tables(text: str) -> dict[str, list[list[str]]]:
+    """The tables of the page by the names of their boxes, as rectangles: a cell that spans is in all that it spans."""
+    found = {}
+    for name, body in re.findall(
+        r'<div class="box" role="region" aria-label="([^"]*)" tabindex="0">(<table.*?</table>)', text
+    ):
+        rows: list[dict[int, str]] = []
+        tree = Tree(body)
+        cells = iter([element for element in tree.elements if element[0] in ("tr", "td", "th")])
+        height = -1
+        for tag, attributes, words in cells:
+            if tag == "tr":
+                height += 1
+                rows += [{} for _ in range(height + 1 - len(rows))]
+                continue
+            column = next(n for n in range(99) if n not in rows[height])
+            for down in range(int(attributes.get("rowspan", 1))):
+                rows += [{} for _ in range(height + down + 1 - len(rows))]
+                for right in range(int(attributes.get("colspan", 1))):
+                    rows[height + down][column + right] = "".join(words)
+        assert len({len(row) for row in rows}) == 1, name
+        found[name] = [[row[column] for column in range(len(row))] for row in rows]
+    return found
+
+
+def only(data: dict) -> str:
+    """The page without the figures that take long."""
+    return page(plain(data), {})
+
+
+def few() -> dict:
+    return results(["owl", "drum", "rain"], given=2, points=20)
+
+
+@pytest.fixture(scope="module")
+def hostile() -> dict:
+    found = results(HOSTILE, points=60, path="../{label}/{n:04}.wav")
+    found["title"] = found["command"] = found["protocol"]["text"] = found["warnings"][0] = " ".join(HOSTILE)
+    for one in found["encoders"]:
+        one["name"], one["of"] = (f"{name} {HOSTILE[2]}" if name else None for name in (one["name"], one["of"]))
+    return found
+
+
+@pytest.fixture(scope="module")
+def folder(hostile, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report") / "not" / "there"
+    assert write_report(hostile, folder) == folder / "report.html"
+    return folder
+
+
+@pytest.fixture(scope="module")
+def text(folder) -> str:
+    return (folder / "report.html").read_text("utf-8")
+
+
+def test_what_is_written(folder, hostile):
+    assert {path.name for path in folder.iterdir()} == {
+        "report.html",
+        "figures.json",
+        *(f"{name}.png" for name in FIGURES),
+    }
+    for name in FIGURES:
+        picture = imread(folder / f"{name}.png")
+        assert min(picture.shape[:2]) > 300 and picture[..., :3].std() > 0.05
+        assert (picture[0, :, :3] == 1).all() and (picture[..., 3] == 1).all()  # on white, wherever it is looked at
+    data = json.loads((folder / "figures.json").read_text())
+    assert set(data) == {"confusion", "per_class", "curves", "map", "spectrum"}
+    assert data["confusion"]["counts"] == hostile["figures"]["confusion"]["counts"]
+    assert data["map"]["x"] == hostile["figures"]["map"]["x"]
+    assert data["curves"] == hostile["figures"]["curves"]
+    assert data["per_class"]["classes"] == [SEEN_AS.get(name, name) for name in HOSTILE]
+
+
+def test_names_are_text(text, hostile):
+    tree = Tree(text)
+    assert {tag for tag, _, _ in tree.elements} == {
+        *("html head meta link title style body script main header nav section aside figure figcaption".split()),
+        *("h1 h2 h3 p a b strong small span i div ul li dl dt dd details summary code audio".split()),
+        *("table thead tbody tr th td svg g path defs use image text clippath rect".split()),
+    }
+    assert not [name for _, attributes, _ in tree.elements for name in attributes if name.startswith("on")]
+    assert not [attributes for _, attributes, _ in tree.elements if "style" in attributes]
+    legend = [re.sub(r" \d+$", "", words) for words in tree.texts("li") if re.search(r" \d+$", words)]
+    assert {SEEN_AS.get(name, name) for name in HOSTILE[:-1]} <= {*legend, *tree.texts("span")}
+    assert tree.texts("h1") == [" ".join(SEEN_AS.get(name, name) for name in HOSTILE)]
+    paths = set(tree.texts("span", class_="path"))
+    for query in hostile["figures"]["neighbours"]:
+        for clip in (query, *query["found"]):
+            said = clip["path"].replace(HOSTILE[-1], SEEN_AS[HOSTILE[-1]])
+            assert (f"{said} from {clip['start']:g} s" if clip["start"] else said) in paths
+    labels = [words for words in tree.texts("text") if words]
+    for name in (name for name in HOSTILE if len(name) < 30 and name not in SEEN_AS):
+        assert labels.count(name) == 3  # of both sides of the matrix, and of its bar
+
+
+def test_data_of_the_map(text, hostile):
+    (found,) = [json.loads(words) for words in Tree(text).texts("script", type="application/json")]
+    given = hostile["figures"]["map"]
+    assert [found["kinds"][kind] for kind in found["kind"]] == [SEEN_AS.get(name, name) for name in given["label"]]
+    for (said, name), right in zip(zip(found["said"], given["predicted"], strict=True), given["label"], strict=True):
+        assert said == (None if name == right else SEEN_AS.get(name, name))
+    for axis, sign in (("x", 1), ("y", -1)):  # in a picture y goes down
+        assert np.corrcoef(found[axis], given[axis])[0, 1] == pytest.approx(sign, abs=1e-4)
+    assert min(found["x"]) > 0 and max(found["x"]) < 960 and min(found["y"]) > 0 and max(found["y"]) < 600
+    dots = [path for path, _ in Tree(text).all("path") if (path.get("class") or "").startswith("dot")]
+    places = re.findall(r"M([\d.]+) ([\d.]+)h0", " ".join(path["d"] for path in dots))
+    assert sorted((float(x), float(y)) for x, y in places) == sorted(zip(found["x"], found["y"], strict=True))
+    rings = " ".join(path["d"] for path, _ in Tree(text).all("path", class_="ring"))
+    assert rings.count("M") == sum(said is not None for said in found["said"]) > 3
+
+
+def test_nothing_is_asked_of_anyone(text):
+    tree = Tree(text)
+    targets = [v for _, attributes, _ in tree.elements for k, v in attributes.items() if k in ("src", "href")]
+    assert len(targets) > 50 and all(target.startswith(("data:", "#")) for target in targets)
+    acting = [v for _, attributes, _ in tree.elements for k, v in attributes.items() if not k.startswith("aria-")]
+    assert all(value.startswith("url(#") for value in re.findall(r"url\(..", " ".join(filter(None, acting))))
+    (style,) = re.findall("<style>(.*?)</style>", text, re.DOTALL)
+    assert "url" not in style and "@import" not in style
+    ids = [attributes["id"] for _, attributes, _ in tree.elements if "id" in attributes]
+    assert len(set(ids)) == len(ids)
+    meant = {target[1:] for target in targets if target.startswith("#")} | set(re.findall(r'="url\(#([^)]*)\)"', text))
+    assert meant <= set(ids)
+
+
+def test_the_page_may_run_what_it_holds_and_no_more(text):
+    (policy,) = [a["content"] for a, _ in Tree(text).all("meta") if a.get("http-equiv") == "Content-Security-Policy"]
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    (style,) = re.findall("<style>(.*?)</style>", text, re.DOTALL)
+    (script,) = re.findall("<script>(.*?)</script>", text, re.DOTALL)
+    for name, content in (("style-src", style), ("script-src", script)):
+        assert rules.pop(name) == f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+    assert rules == {
+        "default-src": "'none'",
+        "img-src": "data:",
+        "media-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+
+
+def test_every_number_of_every_row():
+    data = few()
+    found = tables(only(data))["Every metric of every row"]
+    head, *lines = found
+    assert head[:4] == ["encoder", "probe", "labels", "training clips"]
+    rows = [(one, row) for one in data["encoders"] for row in one["rows"]]
+    assert len(lines) == len(rows) == 30
+    for (one, row), line in zip(rows, lines, strict=True):
+        cells = dict(zip(head, line, strict=True))
+        assert cells["encoder"].startswith(one["name"]) and cells["probe"] == row["probe"]
+        assert cells["labels"].startswith(row["labels"]) and cells["training clips"] == f"{row['train_clips']:,}"
+        assert ("5 draws" in cells["labels"]) == (row["repeats"] == 5)
+        for metric in data["metrics"]:
+            cell = cells[metric.replace("_", " ")]
+            low, high = row["intervals"][metric]
+            assert cell.startswith(f"{row['values'][metric]:.3f}") and f"{low:.3f} to {high:.3f}" in cell
+            assert ("±" in cell) == ("spread" in row)
+            assert "spread" not in row or f"± {row['spread'][metric]:.3f}" in cell
+    for metric in data["metrics"]:
+        column = [line[head.index(metric.replace("_", " "))] for line in lines]
+        best = f"{max(row['values'][metric] for _, row in rows):.3f}"
+        assert ["(best)" in cell for cell in column] == [cell.startswith(best) for cell in column]
+
+
+def test_encoders_by_probes():
+    data = few()
+    given = data["encoders"]
+    data["encoders"] = [
+        given[3],
+        given[4],
+        given[0],
+        given[1],
+        given[2],
+    ]  # random weights before their encoder, and apart
+    amounts, probes, *lines = tables(only(data))["accuracy of encoders by probes"]
+    assert amounts == ["accuracy"] + ["all labels"] * 3 + ["10 % of the labels"] * 3
+    assert probes == ["accuracy", "linear", "ridge", "knn", "linear", "ridge", "knn"]
+    order = [one["name"] for one in (given[4], given[0], given[1], given[2], given[3])]
+    assert [line[0].replace("mean over 5 seeds", "") for line in lines] == [*order, "chance"]
+    for name, line in zip(order, lines, strict=False):
+        (one,) = [one for one in given if one["name"] == name]
+        for row, cell in zip(one["rows"], line[1:], strict=True):
+            assert cell.startswith(f"{row['values']['accuracy']:.3f}")
+    for column in range(1, 7):
+        values = [line[column][:5] for line in lines[:-1]]
+        assert ["(best)" in line[column] for line in lines[:-1]] == [value == max(values) for value in values]
+    assert lines[-1][1:] == ["0.333"] * 6
+
+
+def test_a_probe_that_was_not_run_leaves_its_place_empty():
+    data = few()
+    del data["encoders"][0]["rows"][1]  # ridge, all labels
+    _, probes, *lines = tables(only(data))["accuracy of encoders by probes"]
+    assert probes == ["accuracy", "linear", "knn", "ridge", "linear", "knn", "ridge"]
+    assert [bool(cell) for cell in lines[0]] == [True, True, True, False, True, True, True]
+    assert all(all(line) for line in lines[1:])
+
+
+def test_differences():
+    found = tables(only(few()))["Differences"]
+    assert found[1] == ["model", "random weights of model", "linear", "accuracy", "+0.301", "0.281 to 0.321", "< 0.001"]
+    assert found[2] == ["model", "random weights of model", "knn", "accuracy", "+0.007", "−0.013 to 0.027", "0.482"]
+    bold = re.findall(r"<td><b>([^<]*)</b></td>", only(few()))
+    assert bold == ["+0.301"] * 2  # those that do not hold 0
+
+
+def test_the_sentence():
+    data = few()
+    row, other = data["encoders"][0]["rows"][0], data["encoders"][1]["rows"][0]
+    row["values"]["accuracy"], row["intervals"]["accuracy"] = 0.4526, [0.431, 0.47]
+    other["values"]["accuracy"], other["intervals"] = 0.3, {}
+    said = "model reaches accuracy 0.453 (0.431 to 0.470); with random weights 0.300; chance is 0.333."
+    assert Tree(only(data)).texts("p", class_="lead") == [said]
+    data["encoders"] = [data["encoders"][0]]
+    data["chance"] = {}
+    assert Tree(only(data)).texts("p", class_="lead") == ["model reaches accuracy 0.453 (0.431 to 0.470)."]
+    row["values"]["accuracy"] = None
+    assert Tree(only(data)).texts("p", class_="lead") == ["No accuracy could be computed."]
+
+
+def test_what_has_no_value_is_said_to_have_none():
+    data = few()
+    for one in data["encoders"]:
+        one["health"]["nmi"] = None
+        for row in one["rows"]:
+            row["values"] = dict.fromkeys(row["values"], float("nan"))
+            row["intervals"] = {metric: [None, None] for metric in row["intervals"]}
+    data["comparisons"][0] |= {"difference": None, "interval": None, "p": None}
+    data["chance"] = {"accuracy": None}
+    text = only(data)
+    found = tables(text)
+    assert all(line[4].startswith("–") and " to " not in line[4] for line in found["Every metric of every row"][1:])
+    assert found["Differences"][1][4:] == ["–", "", "–"]
+    head, *lines = found["Health of the embeddings"]
+    assert {line[head.index("NMI")] for line in lines} == {"–"}
+    assert not re.search(r"\b(nan|None)\b", " ".join(Tree(text).texts("main")))
+
+
+def test_health_and_how_to_read_it():
+    data = few()
+    head, *lines = tables(only(data))["Health of the embeddings"]
+    assert head == "encoder,effective rank,uniformity,alignment,NMI,recall at 1,recall at 5,MRR,EER".split(",")
+    assert lines[0][1:] == ["42.0", "−2.100", "0.612", "0.413", "0.512", "0.781", "0.634", "0.123"]
+    assert set(head[1:]) <= set(Tree(only(data)).texts("dt"))
+
+
+def test_how_it_was_made():
+    data = few()
+    data["encoders"][0]["sha256"] = "c0ffee" * 10
+    tree, found = Tree(only(data)), tables(only(data))
+    for said in (data["command"], "sha256 " + "5e" * 32, "sha256 " + "c0ffee" * 10):
+        assert said in tree.texts("code")
+    for said in (data["protocol"]["text"], "0", "kerascola 0.1.0, onnxruntime 1.31.1, numpy 2.3.4"):
+        assert said in tree.texts("dd")
+    assert found["Folds"][1:] == [[name, "2,000", "0", "1,000"] for name in ("george", "jackson", "lucas")]
+    assert found["Encoders"][1][1:5] == ["cola", "512", "16,000 Hz", "1 s"]
+    aside = re.search("<aside.*</aside>", only(data), re.DOTALL)[0]
+    assert Tree(aside).texts("li") == data["warnings"]
+
+
+SECTIONS = {
+    "confusion": "confusion",
+    "per_class": "per-class",
+    "curves": "curves",
+    "map": "map",
+    "neighbours": "neighbours",
+    "confusions": "hardest",
+    "spectrum": "health",
+}
+
+
+@pytest.mark.parametrize("key", SECTIONS)
+def test_a_section_without_data_is_left_out(key):
+    data = plain(few())
+    figures = {name: Figure(figsize=(1, 1)) for name in FIGURES}
+    assert [a["id"] for a, _ in Tree(page(data, figures)).all("section")] == ["results", *SECTIONS.values(), "made"]
+    del data["figures"][key]
+    figures.pop(key.replace("_", "-"), None)
+    if key == "spectrum":  # which shares its section
+        assert Tree(page(data, figures)).all("section", id="health")
+        data["encoders"] = [one | {"health": {}} for one in data["encoders"]]
+    tree = Tree(page(data, figures))
+    left = [a["id"] for a, _ in tree.all("section")]
+    assert left == [name for name in ("results", *SECTIONS.values(), "made") if name != SECTIONS[key]]
+    assert [a["href"] for a, _ in tree.all("a")] == [f"#{name}" for name in left]
+
+
+def test_no_warnings_no_box():
+    assert not Tree(only(few() | {"warnings": []})).all("aside")
+
+
+def test_several_labels_of_a_clip(tmp_path):
+    data = results(["owl", "drum", "rain"], multi=True, points=12)
+    data["figures"]["map"]["label"][0] = ["owl", "rain"]
+    data["figures"]["neighbours"][0]["label"] = ["owl", "rain"]
+    with drawing():
+        figures = drawn(plain(data))
+        text = page(plain(data), figures)
+    assert set(figures) == FIGURES - {"confusion"}
+    tree = Tree(text)
+    assert "Average precision by class" in tree.texts("h2") and not tree.all("path", class_="ring")
+    assert "owl; rain" in tree.texts("span") and "owl; rain" in tree.texts("b")
+    assert figures["per-class"].axes[0].get_xlabel() == "average precision"
+
+
+def test_players(text, hostile):
+    found = [attributes for attributes, _ in Tree(text).all("audio")]
+    clips = [clip for query in hostile["figures"]["neighbours"] for clip in (query, *query["found"])]
+    clips += [clip for one in hostile["figures"]["confusions"] for clip in one["examples"]]
+    assert [audio["src"] for audio in found] == [clip["audio"] for clip in clips]
+    assert all(audio["preload"] == "none" and audio["aria-label"].startswith("play ../") for audio in found)
+
+
+def test_audio_from_elsewhere_is_not_played():
+    data = few()
+    for query in data["figures"]["neighbours"]:
+        query["audio"], query["found"][0]["audio"] = "https://elsewhere.example/a.ogg", None
+    sounds = Tree(only(data)).all("audio")
+    assert len(sounds) == 8 * 3 + 3 * 3 and "elsewhere" not in only(data)
+
+
+def test_neighbours_of_the_same_class_are_marked():
+    data = few()
+    (query,) = data["figures"]["neighbours"] = data["figures"]["neighbours"][:1]
+    query["label"] = "owl"
+    for one, name in zip(query["found"], ("owl", "drum", None, "owl"), strict=True):
+        one["label"] = name
+    section = re.search(r'<section id="neighbours">.*?</section>', only(data), re.DOTALL)[0]
+    same, other = "✓ same class: owl", "✗ another class: drum"
+    assert Tree(section).texts("b") == ["owl", same, other, "no label", same]
+
+
+def test_the_hardest_class_is_first():
+    data = few()
+    data["figures"]["per_class"] |= {
+        "classes": ["a", "b", "c", "d"],
+        "recall": [0.5, None, 0.9, 0.1],
+        "clips": [5, 0, 2, 1],
+    }
+    with drawing():
+        (axes,) = drawn(plain(data))["per-class"].axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["d", "a", "c", "b"]
+    assert axes.get_ylim()[0] > axes.get_ylim()[1]  # the first is on top
+    widths = [bar.get_width() for bar in axes.patches]
+    np.testing.assert_array_equal(widths, [0.1, 0.5, 0.9, np.nan])
+    assert [text.get_text() for text in axes.texts] == [
+        "0.10 of 1 clip",
+        "0.50 of 5 clips",
+        "0.90 of 2 clips",
+        "0 clips",
+    ]
+
+
+@pytest.mark.parametrize("n", [3, 40])
+def test_the_matrix(n):
+    rng = np.random.default_rng(n)
+    counts = rng.integers(0, 9, (n, n))
+    counts[0] = 0
+    data = few()
+    data["figures"]["confusion"] = {"classes": [f"c{i}" for i in range(n)], "counts": counts.tolist()}
+    with drawing():
+        (axes,) = drawn(plain(data))["confusion"].axes
+    for row in range(n):
+        total = sum(counts[row])
+        np.testing.assert_allclose(axes.images[0].get_array()[row], counts[row] / total if total else 0 * counts[row])
+    said = {(text.get_position()[1], text.get_position()[0]): text.get_text() for text in axes.texts}
+    assert said == ({(r, c): str(counts[r, c]) for r, c in np.ndindex(n, n) if counts[r, c]} if n == 3 else {})
+    assert [label.get_text() for label in axes.get_yticklabels()] == [f"c{i}" for i in range(n)]
+
+
+def test_a_line_for_each_curve():
+    data = few()
+    with drawing():
+        figures = drawn(plain(data))
+    shares, labels = figures["curves"].axes
+    assert [axes.get_xlabel() for axes in (shares, labels)] == ["share of the labels", "labels of each class"]
+    given = [curve for curve in data["figures"]["curves"] if curve["axis"] == "share of the labels"]
+    drawn_lines = shares.lines[: len(given)]
+    for curve, line in zip(given, drawn_lines, strict=True):
+        np.testing.assert_array_equal(line.get_xydata(), np.transpose([curve["x"], curve["mean"]]))
+    looks = {
+        curve["encoder"]: (line.get_color(), line.get_linestyle())
+        for curve, line in zip(given, drawn_lines, strict=True)
+    }
+    assert looks["model"][0] == looks["random weights of model"][0] != looks["model 1"][0]
+    assert [look[1] for look in looks.values()] == ["-", "--", "-", "--", "-"]
+    np.testing.assert_array_equal(shares.lines[-1].get_ydata(), [1 / 3, 1 / 3])  # chance
+    spectrum = figures["spectrum"].axes[0].lines
+    assert len(spectrum) == len(data["encoders"])
+    share = data["figures"]["spectrum"][1]["share"]
+    np.testing.assert_allclose(spectrum[1].get_ydata(), [value if value > 1e-6 else np.nan for value in share])
+
+
+def test_a_figure_that_is_no_more_goes_away(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "png", lambda figure: b"picture")
+    data = few()
+    write_report(data, tmp_path)
+    assert (tmp_path / "map.png").read_bytes() == b"picture"
+    (tmp_path / "mine.png").touch()
+    del data["figures"]["map"]
+    write_report(data, tmp_path)
+    assert (
+        not (tmp_path / "map.png").exists() and (tmp_path / "curves.png").exists() and (tmp_path / "mine.png").exists()
+    )
+    assert "map" not in json.loads((tmp_path / "figures.json").read_text())
+
+
+def test_what_cannot_be_drawn_leaves_the_last_report_as_it_was(tmp_path):
+    (tmp_path / "report.html").write_text("the last")
+    data = few()
+    del data["figures"]["map"]["x"]
+    with pytest.raises(KeyError):
+        write_report(data, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    assert (tmp_path / "report.html").read_text() == "the last"
+
+
+def test_what_is_given_is_not_changed():
+    data = results(HOSTILE, points=5)
+    before = copy.deepcopy(data)
+    only(data)
+    assert data == before
