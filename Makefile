@@ -27,7 +27,7 @@ types: dev
 # A backend at a time, as Keras is bound to one when it is imported; its files are shared out to two processes, in the
 # order that tests/conftest.py gives them. What needs no Keras is the same on all of them, and tested once, as are the
 # tests marked `once`: on torch, which compiles nothing and so has time.
-NO_KERAS := audio data runtime
+NO_KERAS := audio data runtime evaluation/report
 test-tensorflow test-jax: ONCE = $(NO_KERAS:%=--ignore=tests/%)
 $(BACKENDS:%=test-%): test-%: dev
 	KERAS_BACKEND=$* $(V) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart=0 \

@@ -1,6 +1,7 @@
 """Who may import whom: downwards only, and the frameworks in named files only."""
 
 import ast
+import functools
 import re
 import tomllib
 from pathlib import Path
@@ -36,6 +37,7 @@ MAY_IMPORT_FRAMEWORKS = {
 LIGHT = {"numpy", "onnxruntime", "soundfile", "soxr"}
 
 
+@functools.cache
 def modules() -> dict[str, Path]:
     found = {}
     for package, folder in TREES.items():
@@ -45,6 +47,7 @@ def modules() -> dict[str, Path]:
     return found
 
 
+@functools.cache
 def imports(path: Path) -> set[str]:
     """Every module that the file imports anywhere, in functions too."""
     found = set()

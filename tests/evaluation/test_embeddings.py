@@ -12,6 +12,8 @@ from kerascola.errors import DataError
 from kerascola.evaluation import embeddings as module
 from kerascola.evaluation.embeddings import embeddings
 
+pytestmark = pytest.mark.once("NumPy, whatever Keras runs on")
+
 RATE = METADATA.sample_rate
 
 

@@ -5,6 +5,8 @@ from kerascola.data.recordings import Recordings
 from kerascola.errors import DataError
 from kerascola.evaluation.folds import folds_of
 
+pytestmark = pytest.mark.once("NumPy, whatever Keras runs on")
+
 
 class Listed(Recordings):
     """What a list says, without its files."""

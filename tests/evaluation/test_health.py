@@ -4,6 +4,8 @@ import pytest
 from kerascola.evaluation import health as module
 from kerascola.evaluation.health import equal_error, health
 
+pytestmark = pytest.mark.once("NumPy, whatever Keras runs on")
+
 
 def clusters(count: int = 40, spread: float = 0.4) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)

@@ -7,6 +7,8 @@ from kerascola.errors import DataError
 from kerascola.evaluation import knn as module
 from kerascola.evaluation.knn import knn
 
+pytestmark = pytest.mark.once("NumPy, whatever Keras runs on")
+
 
 def by_hand(train_x, train_labels, x, k, temperature, classes):
     scores = []

@@ -3,6 +3,8 @@ import pytest
 
 from kerascola.evaluation.lbfgs import minimise
 
+pytestmark = pytest.mark.once("NumPy, whatever Keras runs on")
+
 SIZE = 12
 
 

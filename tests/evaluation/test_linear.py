@@ -6,6 +6,8 @@ from kerascola.errors import DataError
 from kerascola.evaluation import regressions, rows
 from kerascola.evaluation.linear import logistic, ridge
 
+pytestmark = pytest.mark.once("NumPy, whatever Keras runs on")
+
 rng = np.random.default_rng
 
 

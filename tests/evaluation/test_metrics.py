@@ -4,6 +4,8 @@ from sklearn import metrics as oracle
 
 from kerascola.evaluation.metrics import drawn, interval, judged, resampled
 
+pytestmark = pytest.mark.once("NumPy, whatever Keras runs on")
+
 
 def one_label(seed: int, clips: int = 60, classes: int = 8) -> tuple[np.ndarray, np.ndarray]:
     """Scores that are right more often than not, with ties, and a class that no clip is of."""

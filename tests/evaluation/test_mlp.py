@@ -5,6 +5,8 @@ from kerascola.errors import DataError
 from kerascola.evaluation.linear import logistic
 from kerascola.evaluation.mlp import mlp
 
+pytestmark = pytest.mark.once("NumPy, whatever Keras runs on")
+
 
 def quadrants(n, seed=0):
     """Which no line tells apart."""

@@ -5,6 +5,8 @@ from kerascola.errors import DataError
 from kerascola.evaluation.folds import Fold
 from kerascola.evaluation.trials import UNHEARD, Amount, Settings, Task, check, inner_folds, trial
 
+pytestmark = pytest.mark.once("NumPy, whatever Keras runs on")
+
 ALL = Amount()
 
 
