@@ -76,13 +76,14 @@ def add_judging_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def judge(args: argparse.Namespace, names: list[str]) -> int:
+    from kerascola.data.files import write_whole
     from kerascola.evaluation.report import write_report
 
     out = Path(args.out or f"runs/{args.verb}-{time.strftime('%Y%m%d-%H%M%S')}")
     with kept_warnings() as warned:
         results = judged(args, names, warned, out)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "results.json").write_text(json.dumps(results, indent=1))
+    write_whole(out / "results.json", json.dumps(results, indent=1).encode())
     print(as_text(results))
     print(f"\n{write_report(results, out)}")
     return 0

@@ -1,7 +1,9 @@
 """What a judging found, as plain data: results.json, from which the report is drawn."""
 
 import base64
+import functools
 import io
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -235,9 +237,15 @@ def clip(n: int, task: Task, recordings: Recordings) -> dict[str, Any]:
 
 def clips(rows: np.ndarray, recordings: Recordings) -> dict[str, list]:
     return {
-        "path": [readable(str(recordings.origins[n])) for n in rows],
+        "path": [readable(os.path.relpath(recordings.origins[n], folder_of(recordings))) for n in rows],
         "start": [float(recordings.starts[n]) for n in rows],
     }
+
+
+@functools.lru_cache(1)
+def folder_of(recordings: Recordings) -> str:
+    """That which all of them are in."""
+    return os.path.commonpath({os.path.dirname(os.path.abspath(origin)) for origin in recordings.origins})
 
 
 def played(recordings: Recordings, n: int) -> str | None:

@@ -8,7 +8,7 @@ from kerascola.evaluation.report.markup import Html, element, joined, number, wo
 ABOUT = {
     "effective_rank": "How many directions the embeddings use: 1 where they have collapsed, their dimension at most.",
     "uniformity": "How evenly they lie on the sphere: 0 where all are alike, about −4 where they are spread evenly.",
-    "alignment": "How far apart two pieces of one clip lie: the lower the better, unless uniformity goes to 0 with it.",
+    "alignment": "How far apart two clips of a class lie: the lower the better, unless uniformity goes to 0 with it.",
     "nmi": "How well clusters that were found without labels agree with the classes: 0 not at all, 1 entirely.",
     "recall_at_1": "Retrieval: how often the nearest embedding is a right one.",
     "recall_at_5": "Retrieval: how often one of the five nearest is.",

@@ -134,7 +134,7 @@ def every(results: dict[str, Any]) -> Html | None:
     def line(one: dict[str, Any], row: dict[str, Any]) -> Iterator[Html]:
         if row is one["rows"][0]:
             yield encoder(one, scope="rowgroup", rowspan=len(one["rows"]))
-        draws = element("small", f"{row['repeats']} draws") if row.get("repeats", 1) > 1 else ""
+        draws = element("small", f"{row['repeats']} times") if row.get("repeats", 1) > 1 else ""
         clips = row.get("train_clips")
         yield element("td", row["probe"], class_="text")
         yield element("td", row["labels"], draws, class_="text")

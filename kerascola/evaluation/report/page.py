@@ -18,7 +18,7 @@ from kerascola.evaluation.report.svg import inline
 HERE = Path(__file__).parent
 MATRIX = "A row is what clips are, a column what they were taken for. The colour is the share of its row."
 HARDEST = "The hardest first."
-CURVES = "With fewer labels to learn from. A band is the range over draws; dashed are random weights."
+CURVES = "With fewer labels to learn from. A band is the interval; dashed are random weights."
 SPECTRUM = (
     "The share of the variance of each principal component. The longer it stays high, the more directions the "
     "embeddings use; where it falls off at once, they have collapsed to a few."
