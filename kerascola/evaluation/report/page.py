@@ -74,15 +74,19 @@ def digest(content: str) -> str:
 
 def about(results: dict[str, Any]) -> Iterator[str]:
     """What the sentence above is of."""
-    data = results["data"]
-    yield f"{of_figures(results)}; "
+    data, found = results["data"], outcome.shown_first(results)
+    yield f"{settings(found[1])}; " if found else ""
     yield f"{many(data['recordings'], 'recording')} in {many(len(data['classes']), 'class')}; "
     yield results["made"].replace("T", " ")
 
 
 def of_figures(results: dict[str, Any]) -> str:
     found = outcome.shown_first(results)
-    return f"{found[0]['name']}, {found[1]['probe']}, {outcome.labels_of(found[1]['labels'])}" if found else "nothing"
+    return f"{found[0]['name']}, {settings(found[1])}" if found else "nothing"
+
+
+def settings(row: dict[str, Any]) -> str:
+    return f"{row['probe']}, {outcome.labels_of(row['labels'])}"
 
 
 def warnings(results: dict[str, Any]) -> Html | str:
