@@ -75,7 +75,11 @@ def encoder(rng, name: str, kind: str, level: float, metrics: dict[str, str], of
         for probe in PROBES:
             values = {m: round(float(level - less + rng.normal(0, 0.02)), 4) for m in metrics}
             row: dict[str, Any] = {"probe": probe, "labels": labels, "repeats": 1 if labels == "all" else 5}
-            row |= {"train_clips": 2000 if labels == "all" else 200, "values": values, "chosen": {"C": 0.01}}
+            row |= {
+                "train_clips": 2000 if labels == "all" else 200,
+                "values": values,
+                "chosen": {"C": [0.01, 0.01, 1.0]},
+            }
             row["intervals"] = {m: [round(v - 0.021, 4), round(v + 0.019, 4)] for m, v in values.items()}
             if labels != "all" or kind == "random":
                 row["spread"] = {m: round(float(rng.uniform(0.005, 0.02)), 4) for m in metrics}
@@ -84,8 +88,8 @@ def encoder(rng, name: str, kind: str, level: float, metrics: dict[str, str], of
         "name": name,
         "kind": kind,
         "of": of,
-        "file": None if kind != "given" else f"models/{name}.onnx",
-        "sha256": None if kind != "given" else "0a" * 32,
+        "file": f"models/{of or name}.onnx",
+        "sha256": "0a" * 32,
         "dimension": 512,
         "sample_rate": 16000,
         "window_seconds": 1.0,
@@ -136,8 +140,8 @@ def figures(rng, classes: list[str], encoders: list[dict], points: int, multi: b
             "method": "PCA",
             "x": x.tolist(),
             "y": y.tolist(),
-            "label": [[classes[k]] if multi else classes[k] for k in kinds],
-            "predicted": [None] * points if multi else [classes[k] for k in said],
+            "label": [classes[k] for k in kinds],
+            "predicted": [classes[k] for k in said],
             "path": [path.format(label=classes[k], n=i) for i, k in enumerate(kinds)],
             "start": [0.0] * points,
         },

@@ -18,41 +18,36 @@ def player(about: dict[str, Any], *said: object, class_: str | None = None) -> H
 
 
 def neighbours(results: dict[str, Any]) -> Html | None:
-    found = results["figures"].get("neighbours")
+    found, multi = results["figures"].get("neighbours"), results["data"].get("multi_label", False)
     if not found:
         return None
-    return joined(
-        element(
-            "p",
-            "A clip, and the clips whose embeddings are nearest to its own, with their cosine to it. ",
-            "A check mark is the same class.",
-        ),
-        *(around(query) for query in found),
+    note = (
+        "A clip, and the clips whose embeddings are nearest to its own, with their cosine to it. A check mark is "
+        + ("a label in common." if multi else "the same class.")
     )
+    return joined(element("p", note), *(around(query, multi) for query in found))
 
 
-def around(query: dict[str, Any]) -> Html:
+def around(query: dict[str, Any], multi: bool) -> Html:
     def near(one: dict[str, Any]) -> Html:
-        cosine = element("span", number(one.get("cosine"), 2), class_="cosine")
-        return player(one, element("div", element("b", *alike(query, one), label(one["label"])), cosine))
+        cosine = element("span", number(one.get("cosine")), class_="cosine")
+        return player(one, element("div", element("b", *alike(query, one, multi), label(one["label"])), cosine))
 
     clips = [player(query, element("b", label(query["label"])), class_="query"), *map(near, query["found"])]
     return element("ul", *clips, class_="clips", aria_label=f"near {clip(query['path'], query.get('start'))}")
 
 
-def alike(query: dict[str, Any], one: dict[str, Any]) -> list[Html]:
-    """Whether they share a label, where both have one."""
-    if not labels(query) or not labels(one):
+def alike(query: dict[str, Any], one: dict[str, Any], multi: bool) -> list[Html]:
+    """Whether they are of one class, or have a label in common, where both have any."""
+    own, other = labels(query, multi), labels(one, multi)
+    if not own or not other:
         return []
-    kind, mark, said = (
-        ("right", "✓ ", "same class: ") if labels(query) & labels(one) else ("wrong", "✗ ", "another class: ")
-    )
-    return [element("span", mark, aria_hidden="true", class_=kind), element("span", said, class_="unseen")]
+    mark, name, said = ("✓ ", "right", "same class: ") if own & other else ("✗ ", "wrong", "another class: ")
+    return [element("span", mark, aria_hidden="true", class_=name), element("span", said, class_="unseen")]
 
 
-def labels(one: dict[str, Any]) -> set[str]:
-    said = one["label"]
-    return set(said if isinstance(said, list) else [] if said is None else [said])
+def labels(one: dict[str, Any], multi: bool) -> set[str]:
+    return set(one["label"].split("; ") if multi else [one["label"]]) if one["label"] else set()
 
 
 def confusions(results: dict[str, Any]) -> Html | None:

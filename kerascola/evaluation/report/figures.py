@@ -190,23 +190,22 @@ def line_of(encoder: str, results: dict[str, Any]) -> dict[str, Any]:
 
 
 def draw_map(found: dict[str, Any], results: dict[str, Any]) -> Figure:
-    kinds = [kind for kind, _ in Counter(map(label, found["label"])).most_common()]
-    of_point = np.array([kinds.index(label(one)) for one in found["label"]])
-    wrong = np.array([p is not None and p != one for p, one in zip(found["predicted"], found["label"], strict=True)])
+    labels = [label(one) for one in found["label"]]
+    kinds = {kind: colour(place) for place, (kind, _) in enumerate(Counter(labels).most_common())}
+    colours = np.array([kinds[one] for one in labels])
+    wrong = np.array([told not in (None, one) for told, one in zip(found["predicted"], found["label"], strict=True)])
     x, y = (np.array(found[key], float) for key in "xy")
     figure = sized(760, 560, layout="constrained")
     axes = figure.subplots()
-    for index, kind in enumerate(kinds):
-        here = of_point == index
-        for missed, edge in ((False, "none"), (True, LIGHT["ink"])):
-            at = here & (wrong == missed)
-            axes.scatter(x[at], y[at], s=14, color=colour(index), edgecolor=edge, linewidth=0.8)
-        axes.scatter([], [], s=24, color=colour(index), label=short(kind))
-    axes.scatter([], [], s=24, color="none", edgecolor=LIGHT["ink"], label="taken for another")
+    for here, edge in ((~wrong, "none"), (wrong, LIGHT["ink"])):
+        axes.scatter(x[here], y[here], s=14, c=colours[here], edgecolors=edge, linewidth=0.8)
     axes.set(xticks=[], yticks=[], xlabel=found["method"])
     axes.spines[:].set_visible(False)
     if len(kinds) <= NUMBERED:
-        figure.legend(loc="outside right center", fontsize=8)
+        for kind, its in kinds.items():
+            axes.scatter([], [], s=24, color=its, label=short(kind))
+        axes.scatter([], [], s=24, color="none", edgecolor=LIGHT["ink"], label="taken for another")
+        figure.legend(loc="outside right center", fontsize=9)
     return figure
 
 

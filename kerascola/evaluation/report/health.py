@@ -10,10 +10,10 @@ ABOUT = {
     "uniformity": "How evenly they lie on the sphere: 0 where all are alike, about −4 where they are spread evenly.",
     "alignment": "How far apart two clips of a class lie: the lower the better, unless uniformity goes to 0 with it.",
     "nmi": "How well clusters that were found without labels agree with the classes: 0 not at all, 1 entirely.",
-    "recall_at_1": "Retrieval: how often the nearest embedding is a right one.",
+    "recall_at_1": "Retrieval: how often the nearest other clip is of the same class.",
     "recall_at_5": "Retrieval: how often one of the five nearest is.",
-    "mrr": "Retrieval: the mean of 1 / the rank of the first right one, which is 1 at best.",
-    "eer": "Are two of a kind? The rate of errors where as many pairs are missed as let in; 0.5 is guessing.",
+    "mrr": "Retrieval: the mean of 1 / the rank of the nearest clip of the class, which is 1 at best.",
+    "eer": "Are two clips of one class? The errors where as many pairs are missed as let in: 0.5 is guessing.",
 }
 NAMES = {"nmi": "NMI", "mrr": "MRR", "eer": "EER"}
 

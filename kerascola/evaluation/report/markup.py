@@ -55,9 +55,9 @@ def many(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 'es' if what.endswith('s') else 's'}"
 
 
-def label(value: str | list[str] | None) -> str:
-    """Of a clip: one, several, or none."""
-    return "no label" if value is None or value == [] else "; ".join(value) if isinstance(value, list) else value
+def label(value: str | None) -> str:
+    """Of a clip, which may have none."""
+    return value or "no label"
 
 
 def clip(path: str, start: float | None) -> str:

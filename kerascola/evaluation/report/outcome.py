@@ -141,7 +141,7 @@ def every(results: dict[str, Any]) -> Html | None:
         yield element("td", "–" if clips is None else f"{clips:,}")
         yield from (valued(row, metric, best[metric]) for metric in metrics)
         if chosen:
-            said = ", ".join(f"{name} {value}" for name, value in (row.get("chosen") or {}).items())
+            said = ", ".join(f"{name} {settled(value)}" for name, value in (row.get("chosen") or {}).items())
             yield element("td", said, class_="text")
 
     names = ["encoder", "probe", "labels"], ["training clips", *map(words, metrics)], ["chosen"] if chosen else []
@@ -153,6 +153,12 @@ def every(results: dict[str, Any]) -> Html | None:
         terms({words(name): said for name, said in metrics.items()}),
         open=len(rows) <= OPEN,
     )
+
+
+def settled(value: Any) -> str:
+    """What was chosen, or in each fold was: those that differ."""
+    each = value if isinstance(value, list) else [value]
+    return " or ".join(dict.fromkeys(f"{one:g}" if isinstance(one, float) else str(one) for one in each))
 
 
 def differences(results: dict[str, Any]) -> Html | None:

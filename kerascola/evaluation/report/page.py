@@ -18,14 +18,15 @@ from kerascola.evaluation.report.svg import inline
 HERE = Path(__file__).parent
 MATRIX = "A row is what clips are, a column what they were taken for. The colour is the share of its row."
 HARDEST = "The hardest first."
-CURVES = "With fewer labels to learn from. A band is the interval; dashed are random weights."
+CURVES = "With fewer labels to learn from. A band is the 95 % interval; dashed are random weights."
 SPECTRUM = (
     "The share of the variance of each principal component. The longer it stays high, the more directions the "
     "embeddings use; where it falls off at once, they have collapsed to a few."
 )
 MAP = (
-    "Each dot is a clip, near others of like embeddings. A ring is one that was taken for another class. Point at a "
-    "dot, tap it or step with the arrow keys to see which it is; press classes in the legend to see those only."
+    "Each dot is a clip, near others of like embeddings; with a ring, one that was taken for another class, or other "
+    "labels. Point at a dot, tap it or step with the arrow keys to see which it is; press classes in the legend to see "
+    "those only."
 )
 
 
@@ -118,9 +119,9 @@ def came_out(results: dict[str, Any]) -> Html | None:
     if overview is None:
         return None
     note = (
-        f"Small: the interval{f', by {drawn:,} bootstrap draws' if drawn else ''}, and ± the standard deviation over "
-        "draws of the labels or over seeds. On the line are the value, its interval as a band and chance as a tick. "
-        "Shaded: the best of a column."
+        f"Small: the 95 % interval{f', by {drawn:,} bootstrap draws' if drawn else ''}, and ± the standard deviation "
+        "over draws of the labels or over seeds. On the line are the value, its interval as a band and chance as a "
+        "tick. Shaded: the best of a column."
     )
     more = filter(None, (outcome.differences(results), outcome.every(results)))
     return joined(overview, element("p", note, class_="note"), *more)
@@ -142,10 +143,11 @@ def mapped(found: dict[str, Any] | None, of: str) -> Html | None:
 
 def made(results: dict[str, Any]) -> Html:
     data, protocol = results["data"], results["protocol"]
-    hours = f", {data['hours']:.2f} hours" if data.get("hours") is not None else ""
+    hours = data.get("hours")
+    long = "" if hours is None else f", {hours:.1f} hours" if hours >= 1 else f", {60 * hours:.1f} minutes"
     said = {
         "command": element("code", results["command"]),
-        "data": joined(f"{data['source']}: {many(data['recordings'], 'recording')}{hours}", digest_of(data)),
+        "data": joined(f"{data['source']}: {many(data['recordings'], 'recording')}{long}", digest_of(data)),
         "protocol": protocol["text"],
         "seed": protocol["seed"],
         "versions": ", ".join(f"{name} {version}" for name, version in results["versions"].items()),
@@ -161,8 +163,10 @@ def encoders(results: dict[str, Any]) -> Html:
     def line(one: dict[str, Any]) -> Html:
         rate, window = one.get("sample_rate"), one.get("window_seconds")
         cells = [one.get("recipe"), one.get("dimension"), rate and f"{rate:,} Hz", window and f"{window:g} s"]
-        file = element("td", one.get("file") or "", digest_of(one), class_="text")
-        return element("tr", encoder(one), *(element("td", cell or "–") for cell in cells), file)
+        file = [] if one["kind"] == "random" else [one.get("file") or "", digest_of(one)]  # which is no user's
+        return element(
+            "tr", encoder(one), *(element("td", cell or "–") for cell in cells), element("td", *file, class_="text")
+        )
 
     head = heading(["encoder"], ["recipe", "dimension", "rate", "window"], ["file"])
     body = element("tbody", *(line(one) for group in in_order(results["encoders"]) for one in group))

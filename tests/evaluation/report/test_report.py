@@ -224,6 +224,7 @@ def test_every_number_of_every_row():
         cells = dict(zip(head, line, strict=True))
         assert cells["encoder"].startswith(one["name"]) and cells["probe"] == row["probe"]
         assert cells["labels"].startswith(row["labels"]) and cells["training clips"] == f"{row['train_clips']:,}"
+        assert cells["chosen"] == "C 0.01 or 1"
         assert ("5 draws" in cells["labels"]) == (row["repeats"] == 5)
         for metric in data["metrics"]:
             cell = cells[metric.replace("_", " ")]
@@ -328,6 +329,8 @@ def test_how_it_was_made():
     for said in (data["protocol"]["text"], "0", "kerascola 0.1.0, onnxruntime 1.31.1, numpy 2.3.4"):
         assert said in tree.texts("dd")
     assert found["Folds"][1:] == [[name, "2,000", "0", "1,000"] for name in ("george", "jackson", "lucas")]
+    assert any(said.startswith("sounds/list.csv: 3,000 recordings, 21.7 minutes") for said in tree.texts("dd"))
+    assert found["Encoders"][2][5] == ""  # random weights are in no file of the user's
     assert found["Encoders"][1][1:5] == ["cola", "512", "16,000 Hz", "1 s"]
     aside = re.search("<aside.*</aside>", only(data), re.DOTALL)[0]
     assert Tree(aside).texts("li") == data["warnings"]
@@ -364,18 +367,23 @@ def test_no_warnings_no_box():
     assert not Tree(only(few() | {"warnings": []})).all("aside")
 
 
-def test_several_labels_of_a_clip(tmp_path):
+def test_several_labels_of_a_clip():
     data = results(["owl", "drum", "rain"], multi=True, points=12)
-    data["figures"]["map"]["label"][0] = ["owl", "rain"]
-    data["figures"]["neighbours"][0]["label"] = ["owl", "rain"]
+    (query,) = data["figures"]["neighbours"] = data["figures"]["neighbours"][:1]
+    query["label"] = "owl; rain"
+    for one, labels in zip(query["found"], ("rain", "drum", "", "drum; owl"), strict=True):
+        one["label"] = labels
     with drawing():
         figures = drawn(plain(data))
-        text = page(plain(data), figures)
     assert set(figures) == FIGURES - {"confusion"}
-    tree = Tree(text)
-    assert "Average precision by class" in tree.texts("h2") and not tree.all("path", class_="ring")
-    assert "owl; rain" in tree.texts("span") and "owl; rain" in tree.texts("b")
     assert figures["per-class"].axes[0].get_xlabel() == "average precision"
+    text = only(data)
+    section = re.search(r'<section id="neighbours">.*?</section>', text, re.DOTALL)[0]
+    said = ["owl; rain", "✓ same class: rain", "✗ another class: drum", "no label", "✓ same class: drum; owl"]
+    assert Tree(section).texts("b") == said
+    del figures["curves"], figures["spectrum"]
+    with drawing():
+        assert "Average precision by class" in Tree(page(plain(data), figures)).texts("h2")
 
 
 def test_players(text, hostile):
@@ -469,6 +477,7 @@ def test_a_line_for_each_curve():
 def test_a_figure_that_is_no_more_goes_away(tmp_path, monkeypatch):
     monkeypatch.setattr(report, "png", lambda figure: b"picture")
     data = few()
+    del data["figures"]["confusion"], data["figures"]["per_class"], data["figures"]["spectrum"]
     write_report(data, tmp_path)
     assert (tmp_path / "map.png").read_bytes() == b"picture"
     (tmp_path / "mine.png").touch()
@@ -495,3 +504,27 @@ def test_what_is_given_is_not_changed():
     before = copy.deepcopy(data)
     only(data)
     assert data == before
+
+
+def test_the_map_in_its_picture():
+    data = few()
+    given = data["figures"]["map"] = {
+        "method": "PCA",
+        "x": [0.0, 1.0, 2.0, None],
+        "y": [5.0, 6.0, 7.0, 8.0],
+        "label": ["a", "b", "a", "a"],
+        "predicted": ["a", "a", None, "a"],
+        "path": list("pqrs"),
+        "start": [0.0] * 4,
+    }
+    with drawing():
+        figure = drawn(plain(data))["map"]
+    right, wrong, *_ = figure.axes[0].collections
+    np.testing.assert_array_equal(right.get_offsets().filled(np.nan), [[0, 5], [2, 7], [np.nan, np.nan]])
+    np.testing.assert_array_equal(wrong.get_offsets(), [[1, 6]])
+    assert len(np.unique(right.get_facecolors(), axis=0)) == 1 and not len(right.get_edgecolors())
+    assert not np.array_equal(right.get_facecolors()[0], wrong.get_facecolors()[0]) and len(wrong.get_edgecolors())
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["a", "b", "taken for another"]
+    (told,) = [json.loads(words) for words in Tree(only(data)).texts("script", type="application/json")]
+    assert told["clip"] == given["path"][:3]  # one without a place is nowhere
