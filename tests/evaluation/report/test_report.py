@@ -225,7 +225,7 @@ def test_every_number_of_every_row():
         assert cells["encoder"].startswith(one["name"]) and cells["probe"] == row["probe"]
         assert cells["labels"].startswith(row["labels"]) and cells["training clips"] == f"{row['train_clips']:,}"
         assert cells["chosen"] == "C 0.01 or 1"
-        assert ("5 draws" in cells["labels"]) == (row["repeats"] == 5)
+        assert ("5 times" in cells["labels"]) == (row["repeats"] == 5)
         for metric in data["metrics"]:
             cell = cells[metric.replace("_", " ")]
             low, high = row["intervals"][metric]
