@@ -85,7 +85,7 @@ def figures(
     encoders: Sequence[Encoder], found: dict[str, list[Line]], task: Task, recordings: Recordings
 ) -> dict[str, Any]:
     """Of the first encoder that is given and its first probe, where they are of one."""
-    first = encoders[0]
+    first = next((encoder for encoder in encoders if encoder.kind == "given"), encoders[0])
     best = found[first.name][0].trials[0]
     vectors, tested = first.vectors[0], task.tested
     drawn: dict[str, Any] = {
