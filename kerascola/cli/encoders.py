@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 BASELINE = "log-mel"
-SPEC = LogMel(level="none", floor=3e-4)  # -70 dB of a full-scale sine
+SPEC = LogMel(level="none", floor=1e-3)  # what float32 is sure of, -100 dB of a full-scale sine
 LEARNT = "leaf", "sincnet"  # front ends whose filters are of the file, not of the network
 
 
@@ -46,12 +46,14 @@ def at_random(name: str, count: int, say: Say) -> list[Path]:
         )
     key = architecture(path)
     return [
-        exported(digest(f"{key} {seed}".encode()), partial(random, path, seed), say, f"{path.name}, seed {seed}")
+        exported(digest(f"{key} {seed}".encode()), partial(random, path, seed), say, f"{path.name}, seed {seed}", False)
         for seed in range(count)
     ]
 
 
-def exported(key: str, make: "Callable[[], tuple[keras.Model, Metadata]]", say: Say, what: str) -> Path:
+def exported(
+    key: str, make: "Callable[[], tuple[keras.Model, Metadata]]", say: Say, what: str, compare: bool = True
+) -> Path:
     """From the cache, or made and kept there."""
     folder = home() / "exports"
     path = folder / f"{key}.onnx"
@@ -64,7 +66,7 @@ def exported(key: str, make: "Callable[[], tuple[keras.Model, Metadata]]", say: 
         from kerascola.export.onnx_file import export_onnx
 
         model, metadata = make()
-        export_onnx(model, metadata, path, lambda line: None)
+        export_onnx(model, metadata, path, lambda line: None, compare)
     return path
 
 
