@@ -23,7 +23,7 @@ def test_a_published_layout_becomes_records(name, tmp_path):
     first = expected[0]
     split, group = first.get("split", ""), first.get("group", "")
     labels = tuple(first["label"].split(";")) if first["label"] else ()
-    assert found[0] == Row(tmp_path / "there" / first["path"], labels, split, group)
+    assert found[0] == Row(tmp_path / "there" / first["path"], labels, split, group, first.get("fold", ""))
 
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="expected the layout as published, with"):
