@@ -36,14 +36,14 @@ def labelled(
             f"expected labels as [{len(x)}] or [{len(x)}, classes], one row for each embedding, received the shape "
             f"{labels.shape}"
         )
+    if labels.dtype.kind not in "buif":
+        raise DataError(f"expected the numbers of classes, received {labels[0]!r}: number the classes' names")
     if labels.ndim == 2:
         if not np.isin(labels, (0, 1)).all():
             raise DataError(f"expected 0 or 1 for each class, received {labels[~np.isin(labels, (0, 1))][0]:g}{LEAVE}")
         if classes not in (None, labels.shape[1]):
             raise DataError(f"expected labels of {classes} classes, received a column for each of {labels.shape[1]}")
         return x, labels > 0, labels.shape[1]
-    if labels.dtype.kind not in "buif":
-        raise DataError(f"expected the numbers of classes, received {labels[0]!r}: number the classes' names")
     numbers = labels.astype(np.int64)
     if (numbers != labels).any() or numbers.min() < 0:
         wrong = labels[(numbers != labels) | (numbers < 0)][0]

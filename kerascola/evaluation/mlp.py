@@ -1,14 +1,16 @@
 """A probe of one hidden layer: what of the labels is in frozen embeddings, but not in a straight line."""
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 
-from kerascola.evaluation.embedded import standard, to_learn_from
+from kerascola.evaluation.embedded import labelled, standard, to_learn_from
+from kerascola.evaluation.folds import dealt, rarest
 
-HELD_OUT = 0.1  # of the rows, to stop by
-STEPS = 32  # an epoch at least, so that of few rows, too, ten epochs are long enough to give up after
+PATIENCE, BETTER = 10, 1e-3  # epochs, and what the loss has to fall by
+STEPS = 32  # an epoch has, of more than a few rows, or it would take many
 LEAST = 1e-12  # probability
 
 
@@ -17,42 +19,67 @@ class Mlp:
     network: MLPClassifier
     mean: np.ndarray  # [d], of the embeddings that it was fitted to
     scale: np.ndarray  # [d]
-    classes: int
     several: bool  # labels a row
+    epochs: int
 
     def logits(self, x: np.ndarray) -> np.ndarray:
         """[n, classes]: the logarithms of probabilities; of several labels, of their odds."""
         p = self.network.predict_proba(standardised(x, self.mean, self.scale)).astype(np.float64)
-        if self.several:
-            p = np.clip(p if self.classes > 1 else p[:, 1:], LEAST, 1 - LEAST)
-            return np.log(p) - np.log1p(-p)
-        found = np.zeros((len(p), self.classes))
-        found[:, self.network.classes_] = p
-        return np.log(np.maximum(found, LEAST))
+        if not self.several:
+            return np.log(np.maximum(p, LEAST))
+        p = np.clip(p[:, 1:] if self.network.n_outputs_ == 1 else p, LEAST, 1 - LEAST)
+        return np.log(p) - np.log1p(-p)
 
 
 def mlp(
-    x: np.ndarray, labels: np.ndarray, classes: int | None = None, hidden: int = 512, most: int = 200, seed: int = 0
+    x: np.ndarray,
+    labels: np.ndarray,
+    valid: tuple[np.ndarray, np.ndarray] | None = None,
+    groups: np.ndarray | None = None,
+    classes: int | None = None,
+    hidden: int = 512,
+    most: int = 200,
+    seed: int = 0,
 ) -> Mlp:
-    """By Adam, until a tenth of the rows that are held out are told no better for ten epochs, and back to the best.
+    """By Adam, as it was after the epoch that told `valid` best, or else a tenth of the rows, which it does not see.
 
-    Where a class has but one row, or a tenth are fewer than the classes, nothing is held out, and the loss decides.
+    A group is held out whole. Ten epochs that are no better are the last. Of rows that are too few to hold any out, it
+    sees and is told by all.
     """
     x, labels, classes = to_learn_from(x, labels, classes)
-    mean, scale = standard(x)
-    several = labels.ndim == 2
-    sizes = np.array([len(x)]) if several else np.unique(labels, return_counts=True)[1]
-    stops = bool(sizes.min() > 1 and HELD_OUT * len(x) >= len(sizes))
-    network = MLPClassifier(
-        (hidden,),
-        batch_size=max(1, min(200, len(x) // STEPS)),
-        early_stopping=stops,
-        validation_fraction=HELD_OUT,
-        max_iter=most,
-        random_state=seed,
-    )
-    network.fit(standardised(x, mean, scale), labels[:, 0] if several and classes == 1 else labels)
-    return Mlp(network, mean, scale, classes, several)
+    if valid is None:
+        held = held_out(labels, np.arange(len(x)) if groups is None else groups, seed)
+        x, labels, valid = x[~held], labels[~held], (x[held], labels[held]) if held.any() else (x, labels)
+    others, right, _ = labelled(*valid, classes, x.shape[1])
+    several, (mean, scale) = labels.ndim == 2, standard(x)
+    z, one = standardised(x, mean, scale), several and classes == 1
+    draws = np.random.RandomState(seed)  # which go on from epoch to epoch
+    batch = min(len(x), max(8, min(200, len(x) // STEPS)))
+    network = MLPClassifier((hidden,), batch_size=batch, random_state=draws)
+    best, least = Mlp(network, mean, scale, several, 0), np.inf
+    for epoch in range(1, most + 1):
+        network.partial_fit(z, labels[:, 0] if one else labels, classes=np.arange(2 if one else classes))
+        found = Mlp(network, mean, scale, several, epoch)
+        told = loss(found.logits(others), right)
+        if told < least - BETTER:
+            best, least = deepcopy(found), told
+        if epoch - best.epochs == PATIENCE:
+            break
+    return best
+
+
+def held_out(labels: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
+    """[n] bool: a tenth, or more where no class has ten rows."""
+    kinds = labels if labels.ndim == 1 else rarest(labels)
+    count = min(10, len(np.unique(groups)), int(np.unique(kinds, return_counts=True)[1].max()))
+    return dealt(labels, groups, count, seed) == 0 if count > 1 else np.zeros(len(labels), bool)
+
+
+def loss(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Mean cross entropy."""
+    if labels.ndim == 1:
+        return float(-logits[np.arange(len(labels)), labels].mean())
+    return float(np.logaddexp(0, np.where(labels, -logits, logits)).mean())
 
 
 def standardised(x: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
