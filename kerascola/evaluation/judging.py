@@ -35,12 +35,12 @@ class Encoder:
 
 @dataclass(frozen=True)
 class Line:
-    """Trials of a kind, as a line of the table: the measures of the clips, and of clips drawn from them."""
+    """Trials of a kind, as a line of the table: their mean measures, and those of clips and trials drawn from them."""
 
     probe: str
     amount: Amount
     trials: list[Trial]
-    drawn: dict[str, np.ndarray]  # [1 + draws], means over the trials
+    drawn: dict[str, np.ndarray]  # [1 + draws]
     spread: dict[str, float]  # of the trials, where there are several
 
     def value(self, metric: str) -> float:
@@ -112,9 +112,20 @@ def line(kind: str, amount: Amount, trials: list[Trial], task: Task) -> Line:
     parts = np.split(np.arange(len(labels)), ends[:-1])
     times = DRAWS[labels.ndim > 1]
     each = [metrics.drawn(one.scores, labels, parts, times, task.settings.seed) for one in trials]
-    drawn = {name: np.mean([found[name] for found in each], axis=0) for name in each[0]}
+    drawn = {name: averaged(np.stack([found[name] for found in each]), task.settings.seed) for name in each[0]}
     spread = {name: float(np.std([found[name][0] for found in each], ddof=1)) for name in each[0] if len(each) > 1}
     return Line(kind, amount, trials, drawn, spread)
+
+
+def averaged(each: np.ndarray, seed: int) -> np.ndarray:
+    """Over the trials of [trials, 1 + draws]: in a draw over as many that are drawn, so that it varies as other seeds
+    would make it. As the mean of so few lies among them, they are moved from it to where their spread has no bias."""
+    mean, (count, times) = each.mean(axis=0), each.shape
+    if count == 1:
+        return mean
+    which = np.random.Generator(np.random.Philox(key=seed)).integers(count, size=(count, times - 1))
+    drawn = np.take_along_axis(each[:, 1:], which, axis=0).mean(axis=0)
+    return np.append(mean[:1], mean[1:] + (drawn - mean[1:]) * np.sqrt(count / (count - 1)))
 
 
 @dataclass(frozen=True)

@@ -25,13 +25,13 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 class Rows:
     mean: np.ndarray  # [d]
     scale: np.ndarray  # [d]
-    axes: np.ndarray  # [d, d], orthonormal: about the principal ones of what is standardised
-    variances: np.ndarray  # [d], along them
+    axes: np.ndarray  # [d, r], orthonormal: about the principal ones of what is standardised, r = d, or rows if fewer
+    variances: np.ndarray  # [r], along them
     order: np.ndarray  # [n]: which embedding a row is of
     spans: np.ndarray  # [folds + 1]: where each fold begins and the last one ends
-    z: np.ndarray  # float32 [n, d + 1]: standardised, along the axes; then a one
+    z: np.ndarray  # float32 [n, r + 1]: standardised, along the axes; then a one
     hot: np.ndarray  # bool [classes, n]
-    sums: np.ndarray  # [folds, classes, d + 1]: of the rows that are of a class
+    sums: np.ndarray  # [folds, classes, r + 1]: of the rows that are of a class
 
     def folds(self) -> list[slice]:
         return [slice(first, end) for first, end in zip(self.spans[:-1], self.spans[1:], strict=True)]
@@ -48,27 +48,37 @@ def rows(x: np.ndarray, hot: np.ndarray, folds: np.ndarray, pool: ThreadPoolExec
     n, d = x.shape
     mean, scale = standard(x)
     sample = ((x[:: max(1, n // (SAMPLE * d))] - mean) / scale).astype(np.float32)
-    variances, axes = np.linalg.eigh((sample.T @ sample).astype(np.float64) / len(sample))
+    axes, variances = principal(sample)
     spans = np.append(0, np.cumsum(np.bincount(folds)))
     data = Rows(
         mean,
         scale,
         axes,
-        np.maximum(variances, 0),
+        variances,
         np.argsort(folds, kind="stable"),
         spans,
-        np.ones((n, d + 1), np.float32),
+        np.ones((n, axes.shape[1] + 1), np.float32),
         np.empty((hot.shape[1], n), bool),
-        np.zeros((len(spans) - 1, hot.shape[1], d + 1)),
+        np.zeros((len(spans) - 1, hot.shape[1], axes.shape[1] + 1)),
     )
 
     def fill(block: tuple[int, slice]) -> tuple[int, np.ndarray]:
         number, part = block
         its = data.order[part]
-        data.z[part, :d] = ((x[its] - mean) / scale).astype(np.float32) @ axes.astype(np.float32)
+        data.z[part, :-1] = ((x[its] - mean) / scale).astype(np.float32) @ axes.astype(np.float32)
         data.hot[:, part] = hot[its].T
         return number, data.hot[:, part].astype(np.float32) @ data.z[part]
 
     for number, total in pool.map(fill, data.blocks()):
         data.sums[number] += total
     return data
+
+
+def principal(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The axes as columns, and the mean square along each. Few rows have few: along others nothing is to be learnt."""
+    n, d = z.shape
+    if n < d:
+        _, lengths, axes = np.linalg.svd(z.astype(np.float64), full_matrices=False)
+        return axes.T, lengths**2 / n
+    variances, axes = np.linalg.eigh((z.T @ z).astype(np.float64) / n)
+    return axes, np.maximum(variances, 0)

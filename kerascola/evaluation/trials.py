@@ -113,11 +113,12 @@ def scored(
         k = min(task.settings.k, len(rows))
         scores[:, present] = knn(x, known, test, k, task.settings.temperature, len(present))
         return scores, {"k": k}
-    if probe == "mlp":
-        scores[:, present] = mlp(x, known, seed=seed).logits(test)
-        return scores, {}
     among = fold.valid[np.isin(task.labels[fold.valid], present)] if task.labels.ndim == 1 else fold.valid
     valid = (vectors[among], numbered(task.labels[among], present)) if len(among) else None
+    if probe == "mlp":
+        network = mlp(x, known, valid, task.groups[rows], seed=seed)
+        scores[:, present] = network.logits(test)
+        return scores, {"epochs": network.epochs}
     inner = None if valid else inner_folds(known, task.groups[rows], seed)
     alone = valid is None and inner is None  # too few to choose by
     if probe == "ridge":

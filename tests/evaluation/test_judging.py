@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kerascola.evaluation.folds import Fold
-from kerascola.evaluation.judging import Encoder, differences, lines, probe
+from kerascola.evaluation.judging import Encoder, averaged, differences, lines, probe
 from kerascola.evaluation.trials import Amount, Settings, Task
 
 pytestmark = pytest.mark.once("NumPy and scikit-learn, whatever Keras runs on")
@@ -45,6 +45,17 @@ def test_random_weights_are_the_mean_of_their_seeds(judged):
     line = lines(encoders[1], task)[0]
     assert line.value("accuracy") == pytest.approx(np.mean(each)) and len(line.trials) == 3
     assert line.spread["accuracy"] == pytest.approx(np.std(each, ddof=1))
+
+
+def test_draws_are_of_seeds_as_well_as_of_clips():
+    """Of seeds alone, where all clips say the same: the variance of a mean over them."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=5)
+    found = averaged(np.tile(values[:, None], 1 + 20_000), seed=0)
+    assert found[0] == pytest.approx(values.mean()) and found.mean() == pytest.approx(values.mean(), abs=0.02)
+    assert found[1:].var() == pytest.approx(values.var(ddof=1) / 5, rel=0.05)
+    of_clips = rng.normal(size=(1, 1 + 100))
+    np.testing.assert_array_equal(averaged(of_clips, seed=0), of_clips[0])
 
 
 def test_there_is_a_line_for_each_probe_and_amount(judged):

@@ -118,10 +118,10 @@ def came_out(results: dict[str, Any]) -> Html | None:
     overview, drawn = outcome.overview(results), results["protocol"].get("bootstrap")
     if overview is None:
         return None
+    by = f", by {drawn:,} bootstrap draws of clips and of seeds" if drawn else ""
     note = (
-        f"Small: the 95 % interval{f', by {drawn:,} bootstrap draws' if drawn else ''}, and ± the standard deviation "
-        "over draws of the labels or over seeds. On the line are the value, its interval as a band and chance as a "
-        "tick. Shaded: the best of a column."
+        f"Small: the 95 % interval{by}, and ± the standard deviation over draws of the labels or over seeds. On the "
+        "line are the value, its interval as a band and chance as a tick. Shaded: the best of a column."
     )
     more = filter(None, (outcome.differences(results), outcome.every(results)))
     return joined(overview, element("p", note, class_="note"), *more)
