@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,7 @@ def judge(args: argparse.Namespace, names: list[str]) -> int:
 
 def judged(args: argparse.Namespace, names: list[str], warned: list[str], out: Path) -> dict[str, Any]:
     from kerascola.cli.progress import track
+    from kerascola.cli.quiet import import_keras, import_quietly
     from kerascola.data.recordings import Recordings
     from kerascola.data.sets import kin
     from kerascola.evaluation import trials
@@ -101,8 +103,6 @@ def judged(args: argparse.Namespace, names: list[str], warned: list[str], out: P
     from kerascola.runtime.session import open_session
 
     if args.finetune:
-        from kerascola.cli.quiet import import_keras
-
         import_keras(training=True)
     settings = settings_of(args)
     trials.check(settings, args.multi_label)
@@ -120,6 +120,8 @@ def judged(args: argparse.Namespace, names: list[str], warned: list[str], out: P
     probe(encoders, task, recordings.origins, track)
     if args.finetune:
         train(args, encoders, task, recordings, out)
+    if find_spec("umap"):
+        import_quietly("umap")
     return about(args, encoders, task, recordings) | findings(encoders, task, recordings) | {"warnings": warned}
 
 

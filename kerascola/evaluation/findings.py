@@ -177,7 +177,7 @@ def flat(vectors: np.ndarray) -> tuple[str, np.ndarray]:
         centred = vectors - vectors.mean(axis=0)
         _, _, directions = np.linalg.svd(centred, full_matrices=False)
         return "PCA", centred @ directions[:2].T
-    return "UMAP", UMAP(random_state=0).fit_transform(vectors)
+    return "UMAP", UMAP(random_state=0, n_jobs=1).fit_transform(vectors)
 
 
 def neighbours(vectors: np.ndarray, task: Task, recordings: Recordings) -> list[dict[str, Any]]:
