@@ -7,7 +7,8 @@ FORMATS = ("onnx", "saved_model")
 
 
 def export(model: str | Path, out: str | Path, format: str = "onnx", say=print, **known: Any):
-    """Export the file `model` to `out`; `known` fields replace or supply the metadata the file lacks."""
+    """Export `model`, a file or a name of the zoo; `known` fields replace or supply the metadata the file lacks."""
     from kerascola.export.artefact import export_file
+    from kerascola.runtime.models import model_file
 
-    return export_file(Path(model), Path(out), format, say, known)
+    return export_file(model_file(model, "keras"), Path(out), format, say, known)

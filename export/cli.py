@@ -15,9 +15,9 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kerascola-export", description=__doc__)
-    parser.add_argument("model", help="a Keras file, NAME.keras")
+    parser.add_argument("model", help="a Keras file, NAME.keras, its address, or a name of the zoo")
     parser.add_argument("--format", choices=FORMATS, default="onnx", help="default: %(default)s")
-    parser.add_argument("--out", metavar="PATH", help="default: beside the model, NAME.onnx or NAME_saved_model")
+    parser.add_argument("--out", metavar="PATH", help="default: beside the file, NAME.onnx or NAME_saved_model")
     parser.add_argument("--overwrite", action="store_true", help="replace what is at --out")
     parser.add_argument("--backend", choices=BACKENDS, help="Keras backend (default: as Keras is configured)")
     lost = parser.add_argument_group("for a model whose kerascola metadata is lost, or to replace it")
@@ -42,8 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    model = Path(args.model)
-    out = Path(args.out) if args.out else default_out(model, args.format)
+    from kerascola.cli.progress import Report
+    from kerascola.runtime.models import is_named, model_file
+
+    model = model_file(args.model, "keras", Report)
+    beside = Path(model.name) if is_named(args.model) else model  # not in the cache
+    out = Path(args.out) if args.out else default_out(beside, args.format)
     if out.exists() and not args.overwrite:
         raise ExportError(f"{out} is there already: replace it by --overwrite, or name another by --out")
 

@@ -1,18 +1,20 @@
 """Contrastive audio encoders in Keras 3: train on unlabelled sound, ship one file that takes a waveform."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from kerascola.models.embedder import load as load
     from kerascola.runtime.embedder import Embedder as Embedder
 
-__all__ = ["Embedder", "__version__"]
+__all__ = ["Embedder", "load", "__version__"]
+
+PLACES = {"Embedder": "kerascola.runtime.embedder", "load": "kerascola.models.embedder"}
 
 
 def __getattr__(name: str):
-    if name == "Embedder":  # imported on first use: `import kerascola` stays free of dependencies
-        from kerascola.runtime.embedder import Embedder
-
-        return Embedder
+    if name in PLACES:  # imported on first use: `import kerascola` stays free of dependencies
+        return getattr(import_module(PLACES[name]), name)
     raise AttributeError(f"module 'kerascola' has no attribute {name!r}")

@@ -39,6 +39,10 @@ class FetchError(KerascolaError):
     """A file that could not be had from the web, or that is not the one that was promised."""
 
 
+class ZooError(KerascolaError):
+    """A zoo that cannot be used, or a checkpoint of one that is not what its record says."""
+
+
 class TrainingError(KerascolaError):
     """A training that went astray."""
 

@@ -20,8 +20,9 @@ LAYERS = [  # lowest first; modules of one layer's groups may import their own g
     {"kerascola.frontends", "kerascola.augment", "kerascola.encoders", "kerascola.objectives"},
     {"kerascola.models"},
     {"kerascola.recipes", "kerascola.data", "kerascola.training", "kerascola.evaluation"},
-    {"kerascola.export", "kerascola.zoo"},
-    {"kerascola.cli", "kerascola.export.cli"},
+    {"kerascola.export"},
+    {"kerascola.zoo"},
+    {"kerascola.cli", "kerascola.export.cli", "kerascola.zoo.shipping"},
 ]
 SIBLINGS = {5}  # of the work layer, groups may use each other
 FRAMEWORKS = {"tensorflow", "jax", "torch", "tf2onnx", "jax2onnx", "onnxscript"}

@@ -1,1 +1,1 @@
-"""Recipes, and in time checkpoints, as data."""
+"""Recipes and checkpoints, as data, and what makes, describes and checks them."""

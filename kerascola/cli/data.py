@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -118,6 +117,7 @@ def write(found: list[dict[str, str]], folder: str, name: str, out: str | None) 
 
 
 def run_fetch(args: argparse.Namespace) -> int:
+    from kerascola.cli.progress import Report
     from kerascola.data.corpora import corpus
     from kerascola.data.corpora.fetching import fetch_corpus
     from kerascola.data.manifest import HUBS
@@ -156,17 +156,3 @@ def run_fetch_published(args: argparse.Namespace) -> int:
     if args.test_fold is not None:
         split_by_fold(found, args.test_fold, args.corpus)
     return write(found, folder, name, args.out)
-
-
-class Report:
-    """Lines on how far a download is, now and then."""
-
-    def __init__(self, name: str, every: float = 5.0) -> None:
-        self.name, self.every, self.said = name, every, float("-inf")
-
-    def __call__(self, done: int, total: int | None) -> None:
-        if time.monotonic() - self.said < self.every and done != total:
-            return
-        self.said = time.monotonic()
-        of = f" of {total / 1e6:.1f}" if total else ""
-        print(f"{self.name}: {done / 1e6:.1f}{of} MB", file=sys.stderr)

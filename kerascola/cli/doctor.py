@@ -55,6 +55,7 @@ NEEDS = {
     "finetune": Needs(TRAINING, ("train", BACKEND)),
     "probe": Needs((*RUNTIME, "matplotlib", "sklearn", "pydantic"), ("eval", "train")),
     "compare": Needs((*RUNTIME, "matplotlib", "sklearn", "pydantic"), ("eval", "train")),
+    "zoo": Needs(RUNTIME, ()),
     "data": Needs((*RUNTIME, "matplotlib", "array_record"), ("train",)),
     "recipes": Needs(("numpy", "pydantic", "yaml"), ("train",)),
     "augment": Needs(TRAINING, ("train", BACKEND)),

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="an .onnx file that kerascola-export wrote")
+    parser.add_argument(
+        "model", metavar="MODEL", help="an .onnx file that kerascola-export wrote, its address, or a name of the zoo"
+    )
     parser.add_argument("audio", nargs="+", metavar="AUDIO", help="files, folders or glob patterns")
     parser.add_argument("--out", required=True, metavar="FILE.npz", help="where the embeddings go")
     parser.add_argument("--frames", action="store_true", help="a row per window, with its time")
@@ -27,12 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from kerascola.cli.progress import track
+    from kerascola.cli.progress import Report, track
     from kerascola.runtime.embedder import Embedder
+    from kerascola.runtime.models import model_file
 
     out = checked_out(Path(args.out), args.overwrite)
     paths = find_audio(args.audio)
-    embedder = Embedder(args.model, threads=args.threads, batch_size=args.batch_size)
+    embedder = Embedder(model_file(args.model, "onnx", Report), threads=args.threads, batch_size=args.batch_size)
 
     embedded = each_with_frames(embedder, paths) if args.frames else embedder.each(paths, on_error="return")
     done: dict[int, Any] = {}

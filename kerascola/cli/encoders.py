@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import kerascola
+from kerascola.cli.progress import Report
 from kerascola.dsp.log_mel import LogMel
 from kerascola.errors import KerascolaError, ModelError
 from kerascola.runtime.home import home
 from kerascola.runtime.metadata import Metadata, load_metadata
+from kerascola.runtime.models import model_file
 
 if TYPE_CHECKING:
     import keras
@@ -23,10 +25,13 @@ LEARNT = "leaf", "sincnet"  # front ends whose filters are of the file, not of t
 
 
 def as_onnx(name: str, say: Say) -> Path:
-    """`name` is MODEL.onnx, MODEL.keras, which is exported once, or log-mel: statistics of a spectrogram."""
+    """`name` is a model, which is exported once if it is of Keras, or log-mel: statistics of a spectrogram."""
     if name == BASELINE:
         return exported(digest(repr(SPEC).encode()), baseline, say, "log-mel statistics")
-    path = Path(name)
+    try:
+        path = model_file(name, "onnx", Report)
+    except ModelError as error:
+        raise ModelError(f"{error}. Or {BASELINE}, which is judged by that name") from error
     if not path.is_file():
         raise ModelError(f"{name}: expected a file MODEL.onnx or MODEL.keras, or {BASELINE}; received no such file")
     if path.suffix == ".keras":
@@ -36,19 +41,25 @@ def as_onnx(name: str, say: Say) -> Path:
 
 def at_random(name: str, count: int, say: Say) -> list[Path]:
     """The network of MODEL.keras, or of that which lies beside MODEL.onnx, at the weights of so many seeds."""
-    path = Path(name).with_suffix(".keras")
     if name == BASELINE or not count:
         return []
+    path = model_file(name, "keras", Report).with_suffix(".keras")
     if not path.is_file():
         raise ModelError(
             f"{path}: no such file, so {name} cannot be set beside its own network at random weights. Put the Keras "
-            "file there that it was exported from, or go without: --random 0"
+            "file there that it was exported from, name that itself, or go without: --random 0"
         )
     key = architecture(path)
     return [
         exported(digest(f"{key} {seed}".encode()), partial(random, path, seed), say, f"{path.name}, seed {seed}", False)
         for seed in range(count)
     ]
+
+
+def keras_file(name: str) -> Path | None:
+    """What can be trained: MODEL.keras, and whatever is of the zoo."""
+    path = model_file(name, "keras", Report)
+    return path if path.suffix == ".keras" else None
 
 
 def exported(

@@ -12,7 +12,11 @@ from kerascola.cli.runs import add_run_arguments, check_run, run_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", help="a MODEL.keras that `kerascola pretrain` wrote, or a recipe's name or YAML file")
+    parser.add_argument(
+        "model",
+        help="a MODEL.keras that `kerascola pretrain` wrote, its address or a name of the zoo; or a recipe's name or "
+        "YAML file",
+    )
     parser.add_argument(
         "--data",
         required=True,
@@ -29,9 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from kerascola.cli.progress import Report
     from kerascola.cli.quiet import import_keras
+    from kerascola.runtime.models import is_named, model_file
 
     check_run(args)
+    model = str(model_file(args.model, "keras", Report)) if is_named(args.model) else args.model
     changes = list(args.changes)
     changes += ["finetune.frozen=true"] if args.frozen else []
     changes += [] if args.label is None else [f"data.label={json.dumps(args.label)}"]
@@ -41,13 +48,13 @@ def run(args: argparse.Namespace) -> int:
     from kerascola.training.finetune import finetune
     from kerascola.training.start import is_file, rate_of, recipe_for
 
-    recipe = recipe_for(args.model, args.recipe, changes)
-    sets = to_finetune(recipe, args.data, rate_of(args.model, recipe), args.test, args.on_bad_file)
-    kind = ("pre-trained" if is_file(args.model) else "random") + (", frozen" if recipe.finetune.frozen else "")
+    recipe = recipe_for(model, args.recipe, changes)
+    sets = to_finetune(recipe, args.data, rate_of(model, recipe), args.test, args.on_bad_file)
+    kind = ("pre-trained" if is_file(model) else "random") + (", frozen" if recipe.finetune.frozen else "")
     counts = ", ".join(f"{len(part)} of {name}" for name, part in sets.items())
     training = run_of(args, f"finetune-{recipe.name}")
     print(f"{kind} encoder, {len(sets['train'].classes)} classes; {counts}; as {recipe.name} says", file=sys.stderr)
-    told = finetune(args.model, recipe, sets, training, args.resume, tuple(args.log), workers=args.workers)
+    told = finetune(model, recipe, sets, training, args.resume, tuple(args.log), workers=args.workers)
     for name, numbers in told.items():
         listing = "  ".join(f"{key.replace('_', ' ')} {value:.3f}" for key, value in numbers.items() if key != "clips")
         print(f"{name}: {numbers['clips']} clips  {listing}")

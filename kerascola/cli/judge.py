@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from kerascola.evaluation.judging import Encoder
     from kerascola.evaluation.trials import Settings, Task
 
-MODEL = "MODEL.onnx or MODEL.keras; or log-mel, mean and deviation of a spectrogram, which any encoder should be above"
+MODEL = (
+    "MODEL.onnx or MODEL.keras, its address, or a name of the zoo; or log-mel, mean and deviation of a spectrogram, "
+    "which any encoder should be above"
+)
 
 
 def add_judging_arguments(parser: argparse.ArgumentParser) -> None:
@@ -148,22 +151,23 @@ def encoders_of(names: list[str], seeds: int) -> "list[Encoder]":
     """Each, and its network at random weights: how much of its worth was learnt."""
     from kerascola.cli.encoders import BASELINE, as_onnx, at_random
     from kerascola.evaluation.judging import Encoder
+    from kerascola.runtime.models import title
 
     if seeds < 0:
         raise DataError(f"expected --random from 0, received {seeds}")
     if doubled := [name for place, name in enumerate(names) if name in names[:place]]:
         raise DataError(f"expected encoders that differ, received {doubled[0]} twice")
-    stems = [Path(name).stem for name in names]
-    titles = [stem if stems.count(stem) == 1 else name for name, stem in zip(names, stems, strict=True)]
+    short = [title(name) for name in names]
+    titles = [one if short.count(one) == 1 else name for name, one in zip(names, short, strict=True)]
     found = []
-    for name, title in zip(names, titles, strict=True):
+    for name, called in zip(names, titles, strict=True):
         kind = "baseline" if name == BASELINE else "given"
-        found.append(Encoder(title, [as_onnx(name, say)], kind, file=name))
+        found.append(Encoder(called, [as_onnx(name, say)], kind, file=name))
         if kind == "baseline":
             continue
         try:
             if models := at_random(name, seeds, say):
-                found.append(Encoder(f"random weights of {title}", models, "random", title, name))
+                found.append(Encoder(f"random weights of {called}", models, "random", called, name))
         except ModelError as error:
             warnings.warn(f"no random weights beside {name}: {error}", stacklevel=2)
     return found
@@ -173,17 +177,19 @@ def train(
     args: argparse.Namespace, encoders: "list[Encoder]", task: "Task", recordings: "Recordings", out: Path
 ) -> None:
     """Adds to each encoder of a Keras file what training gives."""
+    from kerascola.cli.encoders import keras_file
     from kerascola.evaluation.tuned import SCRATCH, TUNED, tuned
     from kerascola.training.start import rate_of, recipe_for
 
     changes = [*args.changes, *(["data.multi_label=true"] if args.multi_label else [])]
     for encoder in encoders:
-        if encoder.kind != "given" or not encoder.file.endswith(".keras"):
+        file = keras_file(encoder.file) if encoder.kind == "given" else None
+        if file is None:
             continue
-        recipe = recipe_for(encoder.file, args.recipe, changes)
-        at = recordings.at(rate_of(encoder.file, recipe))
+        recipe = recipe_for(str(file), args.recipe, changes)
+        at = recordings.at(rate_of(str(file), recipe))
         folder = out / "training" / encoder.name
-        for name, model in ((TUNED, encoder.file), (SCRATCH, recipe.name)):
+        for name, model in ((TUNED, str(file)), (SCRATCH, recipe.name)):
             say(f"{encoder.name}, {name}")
             encoder.trials.append(tuned(name, model, recipe, task, at, folder))
 

@@ -38,3 +38,17 @@ def _with_lines(things: Iterable[T], total: int, unit: str) -> Iterator[T]:
             said = now
             rate = done / max(now - begin, 1e-9)
             print(f"{done} of {total} {unit}, {rate:.1f} a second", file=sys.stderr)
+
+
+class Report:
+    """Lines on how far a download is, now and then."""
+
+    def __init__(self, name: str, every: float = 5.0) -> None:
+        self.name, self.every, self.said = name, every, float("-inf")
+
+    def __call__(self, done: int, total: int | None) -> None:
+        if time.monotonic() - self.said < self.every and done != total:
+            return
+        self.said = time.monotonic()
+        of = f" of {total / 1e6:.1f}" if total else ""
+        print(f"{self.name}: {done / 1e6:.1f}{of} MB", file=sys.stderr)

@@ -1,21 +1,22 @@
 """A model file as others' benchmarks ask for it: clips to vectors, or windows at regular times to vectors."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 
 from kerascola.errors import ModelError
 from kerascola.runtime.embedder import Embedder
+from kerascola.runtime.models import model_file
 
 HOP = 50  # milliseconds from one time to the next: as exactly as HEAR asks when a note begins
 
 
 def open_encoder(model: str | os.PathLike[str]) -> Embedder:
-    """Of an .onnx file, which needs no Keras, or of a .keras file, which runs on the backend that Keras has."""
+    """Of an .onnx file or a name of the zoo, without Keras, or of a .keras file, on the backend that Keras has."""
     if not os.fspath(model):
         raise ModelError("expected the path of a model, received none. Give NAME.onnx or NAME.keras")
-    return KerasEmbedder(model) if Path(model).suffix == ".keras" else Embedder(model)
+    path = model_file(model, "onnx")
+    return KerasEmbedder(path) if path.suffix == ".keras" else Embedder(path)
 
 
 class KerasEmbedder(Embedder):

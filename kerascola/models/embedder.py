@@ -11,6 +11,7 @@ import keras
 
 from kerascola.errors import ModelError
 from kerascola.runtime.metadata import MEMBER, Metadata, load_metadata
+from kerascola.runtime.models import model_file
 
 
 def embedder(frontend: keras.Model, encoder: keras.Model, name: str = "embedder") -> keras.Model:
@@ -49,6 +50,11 @@ def save_embedder(model: keras.Model, metadata: Metadata, path: str | Path) -> P
     finally:
         partial.unlink(missing_ok=True)
     return path
+
+
+def load(model: str | os.PathLike[str]) -> keras.Model:
+    """The plain Keras model that `model` names: a .keras file, its address, or a name of the zoo."""
+    return load_embedder(model_file(model, "keras"))[0]
 
 
 def load_embedder(path: str | Path) -> tuple[keras.Model, Metadata | None]:

@@ -12,6 +12,7 @@ import numpy as np
 from kerascola.audio.segment import windows
 from kerascola.errors import AudioError, KerascolaError, ModelError
 from kerascola.runtime.clip import is_several, load
+from kerascola.runtime.models import model_file
 from kerascola.runtime.packing import Batch, Packing
 from kerascola.runtime.session import INPUT, OUTPUT, Provider, check_count, first_line, open_session
 
@@ -26,6 +27,8 @@ class Mean:
 class Embedder:
     """An exported model: embed(clip) -> float32 [dimension], embed([clip, ...]) -> [n, dimension].
 
+    It is named by its path, its address (https:// or hf://), or its name in the zoo.
+
     A clip is a path, bytes, a binary file object, an array with its rate, (array, rate), or a dict that has
     "array" and "sampling_rate", "bytes" or "path". Its embedding is the mean over its windows.
     """
@@ -39,8 +42,8 @@ class Embedder:
         batch_size: int = 32,
     ) -> None:
         self.batch_size = check_count(batch_size, "batch_size", least=1)
-        self.session, self.metadata = open_session(model, providers, threads)
-        self.path = os.fspath(model)
+        self.path = os.fspath(model_file(model, "onnx"))
+        self.session, self.metadata = open_session(self.path, providers, threads)
 
     @property
     def dimension(self) -> int:

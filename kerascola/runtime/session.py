@@ -55,8 +55,6 @@ def first_line(error: Exception) -> str:
 
 
 def _checked_path(model: str | os.PathLike[str]) -> Path:
-    if not isinstance(model, str | os.PathLike):
-        raise ModelError(f"expected the path of an .onnx file, received a {type(model).__name__}")
     path = Path(model)
     if not path.is_file():
         what = "a folder" if path.is_dir() else "no such file"

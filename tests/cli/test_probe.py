@@ -106,5 +106,8 @@ def test_what_cannot_be_is_said_before_the_work(place, capsys, options, reason):
 def test_models_that_are_none(place, capsys):
     assert main(["probe", "none.onnx", "--data", "list.csv", "--out", "x"]) == 1
     assert "expected a file MODEL.onnx or MODEL.keras, or log-mel" in capsys.readouterr().err
+    assert main(["probe", "logmel", "--data", "list.csv", "--out", "x"]) == 1
+    assert "received 'logmel'. The zoo that comes with kerascola has" in (said := capsys.readouterr().err)
+    assert said.endswith("Or log-mel, which is judged by that name\n")
     assert main(["compare", "model.onnx", "model.onnx", "--data", "list.csv"]) == 1
     assert "expected encoders that differ, received model.onnx twice" in capsys.readouterr().err

@@ -2,10 +2,12 @@
 
 import dataclasses
 import sys
+from pathlib import Path
 
 import keras
 import pytest
 from keras import layers, ops
+from zoos_for_tests import NAME, a_zoo
 
 import kerascola
 from kerascola.errors import ExportError, ModelError
@@ -51,6 +53,16 @@ def test_metadata_and_place_by_default(small, writer, capsys):
     said = capsys.readouterr().out
     assert f"{small.path.with_name('small.onnx')}: [batch, samples at 16000 Hz] -> [batch, 8]" in said
     assert "largest difference 2.5e-07, least cosine 0.9999995" in said
+
+
+def test_a_name_of_the_zoo_is_exported_to_here(small, writer, tmp_path, monkeypatch):
+    a_zoo(tmp_path / "zoo", keras=small.path.read_bytes())
+    monkeypatch.setenv("KERASCOLA_ZOO", str(tmp_path / "zoo"))
+    monkeypatch.chdir(tmp_path)
+    assert main([NAME]) == 0 and main([f"zoo:{NAME}", "--out", "mine.onnx"]) == 0
+    assert [out for _, out in writer] == [Path(f"{NAME}.onnx"), Path("mine.onnx")]
+    export(NAME, "from_python.onnx", say=lambda line: None)
+    assert writer[2] == (small.metadata, Path("from_python.onnx"))
 
 
 def test_options_replace_single_fields(small, writer):

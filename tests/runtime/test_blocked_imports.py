@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 from onnx_models import write_statistics_model
+from zoos_for_tests import NAME, a_zoo
 
 BLOCKER = """
 import sys
@@ -67,6 +68,17 @@ def test_the_embed_command(bare, tmp_path):
     assert done.returncode == 0, done.stderr
     with np.load(tmp_path / "e.npz") as saved:
         assert saved["embedding"].shape == (1, 4)
+
+
+def test_a_name_of_the_zoo_and_its_command(bare, tmp_path):
+    a_zoo(tmp_path / "zoo")
+    run = "import os, sys; os.environ['KERASCOLA_ZOO'] = 'zoo'; import kerascola; from kerascola.cli import main\n"
+    done = bare(
+        f"{run}print(kerascola.Embedder({NAME!r}).embed('a.wav').shape)\n"
+        f"sys.exit(main(['zoo', 'list']) or main(['zoo', 'show', {NAME!r}]) or main(['zoo', 'get', {NAME!r}]))"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("(4,)") and done.stdout.endswith(f"zoo/checkpoints/{NAME}.onnx\n")
 
 
 def test_the_doctor_command(bare):
