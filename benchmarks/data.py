@@ -35,10 +35,10 @@ import soundfile
 from machine import machine, write_table
 
 from kerascola.augment.views import Views
+from kerascola.data.events import sounds
 from kerascola.data.pack import pack
 from kerascola.data.pipeline import Batches
 from kerascola.data.recordings import Recordings
-from kerascola.data.synth import sounds
 
 RESULTS = Path(__file__).parent / "results"
 RATE = 16000

@@ -41,7 +41,7 @@ def main() -> None:
         return
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        from kerascola.data.synth import write_sounds
+        from kerascola.data.events import write_sounds
 
         write_sounds(Path(folder), SOUNDS, SECONDS, seed=0)
         for recipe in args.recipes:

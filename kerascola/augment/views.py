@@ -59,17 +59,22 @@ class Views:
             starts.append(start)
         return np.array(starts, np.int32)
 
-    def crops(self, clips, starts):
-        """clips [n, samples], starts [n, count] -> [count * n, crop_samples], the first views of all clips first."""
+    def crops(self, clips, starts, apart: bool = False):
+        """clips [n, samples], starts [n, count] -> [count * n, crop_samples], the first views of all clips first.
+
+        `apart`: each view has a clip of its own, [count * n, samples].
+        """
+        if apart:
+            return crop(clips, chain.merge_views(starts), self.crop_samples)
         return ops.concatenate([crop(clips, starts[:, view], self.crop_samples) for view in range(self.count)], axis=0)
 
-    def waveforms(self, clips, batch, normal: chain.Normal, level: Callable | None = None):
+    def waveforms(self, clips, batch, normal: chain.Normal, level: Callable | None = None, apart: bool = False):
         """Crops, brought to their `level` and changed as `batch` says; `normal(shape)` is noise from the backend."""
-        sounds = self.crops(clips, batch["starts"])
+        sounds = self.crops(clips, batch["starts"], apart)
         sounds = chain.apply(self.waveform, "waveform", level(sounds) if level else sounds, batch, self.count, normal)
         if not self.noise:
             return sounds
-        n = ops.shape(clips)[0]
+        n = ops.shape(batch["starts"])[0]
         later = sounds[n:]
         return ops.concatenate([sounds[:n], later + self.noise * normal(ops.shape(later))], axis=0)
 

@@ -92,7 +92,7 @@ def fresh(folder: Path) -> Path:
 
 def synthesise(folder: Path) -> list[str]:
     """Writes the training sounds and the halves of the held-out ones; returns the class of each of those."""
-    from kerascola.data.synth import write_halves, write_sounds
+    from kerascola.data.events import write_halves, write_sounds
 
     write_sounds(folder / "sounds" / "training", TRAINING, SECONDS, seed=0)
     paths = write_halves(folder / "sounds" / "held-out", HELD_OUT, SECONDS, seed=1)

@@ -11,7 +11,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         required=True,
         metavar="DATA",
-        help="recordings: a folder, a list (CSV, JSON lines or Parquet with a column path), or a pattern in quotes",
+        help="recordings: a folder, a list (CSV, JSON lines or Parquet with a column path), or a pattern in quotes; or "
+        "synth, sounds that are made while training",
     )
     add_run_arguments(parser, "RECIPE")
 

@@ -52,6 +52,9 @@ class Batches:
         self.workers = workers
         self.steps_per_pass = len(recordings) // batch_size  # the remainder of a pass is left out
 
+    def __len__(self) -> int:
+        return len(self.recordings)
+
     def from_step(self, step: int) -> Generator[Batch]:
         """Endless, the next batches read in the background. Close it when it is done with."""
         threads = 0 if self.workers else THREADS
@@ -62,14 +65,17 @@ class Batches:
             dataset = dataset.mp_prefetch(options, end_with_parent)
         with contextlib.closing(iter(dataset)) as batches, dead_workers_said():
             for batch, broken in batches:
-                for reason in broken:
-                    self.recordings.skip(reason)
+                self.say(broken)
                 yield batch
 
     def read(self, step: int) -> tuple[Batch, list[str]]:
         """The batch, and why files that it should have held are not in it."""
         broken: list[str] = []
         return collate([self.example(*key, broken) for key in self.keys(step)]), broken
+
+    def say(self, broken: list[str]) -> None:
+        for reason in broken:
+            self.recordings.skip(reason)
 
     def few(self, count: int = 2) -> Batch:
         """Of the first batch, to build a model with."""
@@ -78,7 +84,7 @@ class Batches:
     def keys(self, step: int) -> list[tuple[int, int]]:
         """(pass, clip) of each example of a batch."""
         epoch, within = divmod(step, self.steps_per_pass)
-        clips = order(self.seed, epoch, len(self.recordings))
+        clips = order(self.seed, epoch, len(self))
         return [(epoch, int(c)) for c in clips[within * self.batch_size :][: self.batch_size]]
 
     def example(self, epoch: int, clip: int, broken: list[str]) -> Batch:

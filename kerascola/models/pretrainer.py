@@ -18,6 +18,9 @@ def itself(x):
 class Pretrainer(keras.Model):
     """Takes {"clips": [n, samples] float, ...} with what `views` drew for each clip, and "labels" for some objectives.
 
+    Where there are no clips, `render(batch, normal)` makes them: [n, samples], or [count * n, samples], another for
+    each view; and says whether that is so.
+
     `clip_level` brings whole clips to their level, or `crop_level` the crops that `views` makes of them and augments;
     `features` makes of those what `encoder` takes; `objective` makes of all views' embeddings a dict of scalars with a
     "loss". The views go through the encoder together, so that batch statistics are shared. Without training nothing is
@@ -38,6 +41,7 @@ class Pretrainer(keras.Model):
         crop_level: Callable = itself,
         second: tuple[keras.Model, keras.Model] | None = None,
         standardise: bool = False,
+        render: Callable | None = None,
         **kwargs,
     ) -> None:
         super().__init__(autocast=False, **kwargs)  # what was drawn stays whole: bfloat16 knows no frame 301
@@ -45,6 +49,7 @@ class Pretrainer(keras.Model):
         self.other_features: Any = second[0] if second else None
         self.other_encoder: Any = second[1] if second else None
         self.views, self.clip_level, self.crop_level = views, clip_level, crop_level
+        self.render = render
         self.standardise = Standardise(name="standardise") if standardise else None
         self.noise_seed = keras.random.SeedGenerator(seed)
         self.target: Any = follower(encoder) if objective.needs_target else None
@@ -54,10 +59,17 @@ class Pretrainer(keras.Model):
 
     def waveforms(self, batch, training: bool):
         """[count * n, crop_samples]: the first views of all clips, then the second."""
-        clips = self.clip_level(ops.cast(batch["clips"], "float32"))
+        clips, apart = self.clips(batch)
+        clips = self.clip_level(clips)
         if training:
-            return self.views.waveforms(clips, batch, self.normal, self.crop_level)
-        return self.crop_level(self.views.crops(clips, batch["starts"]))
+            return self.views.waveforms(clips, batch, self.normal, self.crop_level, apart)
+        return self.crop_level(self.views.crops(clips, batch["starts"], apart))
+
+    def clips(self, batch):
+        """And whether each view has one of its own."""
+        if "clips" in batch:
+            return ops.cast(batch["clips"], "float32"), False
+        return self.render(batch, self.normal)
 
     def spectrograms(self, waveforms, batch, training: bool):
         """What the encoder gets of the waveforms."""

@@ -53,11 +53,19 @@ class Tower(Section):
     encoder: Encoder
 
 
+class Synth(Section):
+    """Of `--data synth`: sounds that are made while training."""
+
+    delta: float = Field(0.25, ge=0)  # how far the numbers of a sound's views lie apart; 0: views are of one rendering
+    sounds: Count = 51200  # until the first comes again
+
+
 class Data(Section):
     clip_seconds: float = Field(10.0, gt=0)  # of a longer recording, a random stretch of this length is read
     label: str = "label"  # the column of a list that labels are in
     multi_label: bool = False  # whether a recording may have several
     labelled: float = Field(1.0, ge=0, le=1)  # share of each class's labels that objectives may use
+    synth: Synth = Synth()
     split: str | None = None  # None: a list's recordings of `train`, if it has such, or else all
 
 

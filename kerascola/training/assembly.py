@@ -9,6 +9,7 @@ import keras
 
 import kerascola
 from kerascola.augment.running import statistics
+from kerascola.data.synthesised import rendered
 from kerascola.dsp.log_mel import LogMel
 from kerascola.encoders import build as encoders_by_name
 from kerascola.errors import RecipeError
@@ -45,6 +46,7 @@ def build(recipe: Recipe, steps_per_epoch: int, classes: int = 1) -> tuple[Pretr
             **{f"{recipe.views.level}_level": level_of(recipe)},
             second=(learnt[1], encoders[1]) if recipe.second else None,
             standardise=recipe.views.standardise,
+            render=functools.partial(rendered, samples=recipe.clip_samples, rate=rate),
             name="pretrainer",
         )
         pretrainer.compile(optimizer(recipe.optimizer, recipe.schedule, steps_per_epoch, recipe.train.epochs))

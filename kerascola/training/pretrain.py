@@ -9,6 +9,7 @@ from kerascola.data.draws import kept, unlabelled
 from kerascola.data.pipeline import Batches
 from kerascola.data.recordings import FAIL, Recordings
 from kerascola.data.sets import to_pretrain, where_labels_are
+from kerascola.data.synthesised import SYNTH, Synthesised
 from kerascola.errors import DataError
 from kerascola.evaluation.curves import draw_training
 from kerascola.models.embedder import save_embedder
@@ -41,13 +42,19 @@ def pretrain(
     run.open(recipe, resume)
     if recipe.train.deterministic:
         deterministic()
-    recordings = to_pretrain(recipe.data, str(data), recipe.frontend.sample_rate, on_bad_file)
     sizes = (recipe.train.cached_batch or recipe.train.batch_size, recipe.clip_samples)
-    labels = labels_of(recordings, recipe)
-    batches = Batches(recordings, *sizes, recipe.augmented_views(), recipe.train.seed, labels, workers=workers)
+    views, seed = recipe.augmented_views(), recipe.train.seed
+    batches: Batches
+    if data == SYNTH:
+        batches, classes = Synthesised(recipe.data.synth, *sizes, views, seed, workers), 1
+        without_labels(recipe)
+    else:
+        recordings = to_pretrain(recipe.data, str(data), recipe.frontend.sample_rate, on_bad_file)
+        labels, classes = labels_of(recordings, recipe), max(len(recordings.classes), 1)
+        batches = Batches(recordings, *sizes, views, seed, labels, workers=workers)
     steps = recipe.train.steps_per_epoch or batches.steps_per_pass
-    pretrainer, metadata = build(recipe, steps, max(len(recordings.classes), 1))
-    run.begin(recipe, len(recordings))
+    pretrainer, metadata = build(recipe, steps, classes)
+    run.begin(recipe, len(batches))
     pretrainer(batches.few())  # builds every weight
     pretrainer.optimizer.build(pretrainer.trainable_variables)
     run.restore(pretrainer)
@@ -58,6 +65,14 @@ def pretrain(
         for name, (model, about) in towers_shipped(recipe, pretrainer, metadata).items():
             save_embedder(model, about, run.path / f"{name}.keras")
         return save_embedder(*shipped(recipe, pretrainer, metadata), run.model)
+
+
+def without_labels(recipe: Recipe) -> None:
+    name, needs = recipe.objective.name, objectives.KINDS[recipe.objective.name].labelled
+    if needs == "all":
+        raise DataError(
+            f"the objective {name} needs labels, and sounds of {SYNTH} have none: name recordings by --data"
+        )
 
 
 def labels_of(recordings: Recordings, recipe: Recipe) -> np.ndarray | None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from kerascola.data import synth
+from kerascola.data import events as synth
 
 
 def test_sound_n_follows_from_the_seed_and_n():
