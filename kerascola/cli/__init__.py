@@ -11,7 +11,10 @@ import kerascola
 from kerascola.errors import KerascolaError
 
 # Each is a module here with add_arguments(parser), run(args) and a docstring, its help.
-VERBS = ("embed", "pretrain", "finetune", "probe", "compare", "zoo", "data", "recipes", "augment", "demo", "doctor")
+VERBS = (
+    *("embed", "pretrain", "finetune", "probe", "compare"),
+    *("zoo", "data", "recipes", "augment", "synth", "demo", "doctor"),
+)
 
 FORMAT = warnings.formatwarning
 

@@ -11,7 +11,7 @@ from kerascola.augment.chain import merge_views
 from kerascola.augment.views import Views
 from kerascola.data import synth, voices
 from kerascola.data.draws import generator
-from kerascola.data.pipeline import Batch, Batches
+from kerascola.data.pipeline import Batch, Batches, collate
 from kerascola.errors import DataError
 from kerascola.recipes.schema import Synth
 
@@ -42,19 +42,14 @@ class Synthesised(Batches):
     def example(self, epoch: int, clip: int, broken: list[str]) -> Batch:
         draw = generator(self.seed, epoch, clip)
         streams = functools.partial(generator, self.seed, epoch, clip)
-        made = family(streams(STREAM), self.views.count if self.section.delta else 1, self.section.delta)
+        rng = streams(STREAM)
+        sound, delta = voices.draw(rng), self.section.delta
+        made = collate([voices.alike(sound, delta, rng) for _ in range(self.views.count)] if delta else [sound])
         heard = np.ones(self.clip_samples, bool)
         return {**{MADE_OF + name: value for name, value in made.items()}, **self.views.draw(heard, draw, streams)}
 
     def say(self, broken: list[str]) -> None:
         """Nothing is read, so nothing is broken."""
-
-
-def family(rng: np.random.Generator, count: int, delta: float) -> dict[str, np.ndarray]:
-    """[count, ...]: sounds that are alike."""
-    sound = voices.draw(rng)
-    its = [voices.alike(sound, delta, rng) if delta else sound for _ in range(count)]
-    return {name: np.stack([one[name] for one in its]) for name in sound}
 
 
 def rendered(batch: dict[str, Any], normal: synth.Normal, samples: int, rate: int) -> tuple[Any, bool]:

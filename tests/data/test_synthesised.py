@@ -1,0 +1,129 @@
+import numpy as np
+import pytest
+import soundfile
+from keras import ops
+
+from kerascola import recipes
+from kerascola.augment.views import Views
+from kerascola.cli import main
+from kerascola.data.made import write_sounds
+from kerascola.data.synthesised import SYNTH, Synthesised, rendered
+from kerascola.errors import DataError
+from kerascola.recipes.schema import Synth
+from kerascola.training.pretrain import pretrain
+from kerascola.training.run import Run
+
+once = pytest.mark.once("NumPy, whatever Keras runs on")
+RATE, CLIP, CROP = 16000, 2048, 1024
+
+
+def batches(delta=0.2, sounds=8, batch_size=4, seed=0, workers=0):
+    views = Views(crop_samples=CROP, sound=(CROP, RATE))
+    return Synthesised(Synth(delta=delta, sounds=sounds), batch_size, CLIP, views, seed, workers)
+
+
+@once
+def test_a_batch_follows_from_seed_and_step():
+    first = [batches().read(step)[0] for step in range(4)]
+    again = batches()
+    stream = again.from_step(1)
+    for expected in first[1:]:
+        found = next(stream)
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            np.testing.assert_array_equal(found[name], value)
+    stream.close()
+    scenes = np.concatenate([batch["synth.scene"][:, 0] for batch in [*first, batches(seed=1).read(0)[0]]])
+    assert len(np.unique(scenes, axis=0)) == 20, "no sound comes again"
+    assert again.steps_per_pass == 2 and len(again) == 8
+
+
+@once
+def test_views_have_sounds_of_their_own_that_are_alike_or_one_together():
+    apart, together = (batches(delta).read(0)[0] for delta in (0.2, 0))
+    assert apart["synth.voices"].shape[1] == 2 and together["synth.voices"].shape[1] == 1
+    gap = np.abs(np.diff(apart["synth.voices"], axis=1))
+    assert 0.05 < gap.mean() < 0.3
+    np.testing.assert_array_equal(*np.swapaxes(apart["synth.does"], 0, 1))
+    assert apart["starts"].shape == (4, 2) and apart["starts"].max() <= CLIP - CROP
+
+
+@once
+def test_a_pass_has_a_batch_at_least():
+    with pytest.raises(DataError, match="from 4, a batch, received 3"):
+        batches(sounds=3)
+
+
+@pytest.mark.parametrize("delta", [0.2, 0])
+def test_crops_are_of_each_view_s_own_sound(delta):
+    batch = {name: ops.convert_to_tensor(value) for name, value in batches(delta).read(0)[0].items()}
+    still = np.random.default_rng(0).standard_normal((8, 2 * CLIP)).astype(np.float32)
+
+    def normal(shape):
+        return ops.convert_to_tensor(still[: int(shape[0])])
+
+    clips, apart = rendered(batch, normal, CLIP, RATE)
+    crops = ops.convert_to_numpy(Views(crop_samples=CROP).crops(clips, batch["starts"], apart))
+    clips, starts = ops.convert_to_numpy(clips), ops.convert_to_numpy(batch["starts"])
+    assert apart == bool(delta) and len(clips) == (8 if delta else 4) and len(crops) == 8
+    for view in range(2):
+        for n in range(4):
+            own = clips[4 * view * apart + n]
+            np.testing.assert_array_equal(crops[4 * view + n], own[starts[n, view] :][:CROP])
+
+
+RECIPE = """
+base: cola-dot
+frontend: {mels: 32}
+encoder: {name: small, filters: 8, dimension: 32}
+views: {crop_seconds: 0.128}
+objective: {dimension: 32}
+data: {clip_seconds: 0.128, synth: {delta: 0.05, sounds: 1000}}
+train: {batch_size: 8, epochs: 3, steps_per_epoch: 12}
+optimizer: {learning_rate: 3.0e-3}
+"""
+
+
+def test_pre_training_on_them(tmp_path):
+    (tmp_path / "made.yaml").write_text(RECIPE)
+    recipe = recipes.load(str(tmp_path / "made.yaml"))
+    run = Run(tmp_path / "run")
+    assert pretrain(recipe, SYNTH, run) == run.model
+    losses = [row["loss"] for row in run.history]
+    assert losses[-1] < 0.85 * np.log(8) and losses[-1] < losses[0]
+    labelled = recipes.load(str(tmp_path / "made.yaml"), ["objective.name=supcon", "objective.dimension=16"])
+    with pytest.raises(DataError, match="supcon needs labels"):
+        pretrain(labelled, SYNTH, Run(tmp_path / "other"))
+    assert not (tmp_path / "other").exists()
+
+
+@once
+def test_files_of_classes(tmp_path):
+    """A sound stays as it is when there are more of them, and those of a class are nearer to each other."""
+    few, many = (list(write_sounds(tmp_path / str(n), n, 4, 0.5, 8000, 0.05, seed=1)) for n in (6, 32))
+    assert [path.relative_to(tmp_path / "6").as_posix() for path in few] == [f"{n % 4}/{n}.wav" for n in range(6)]
+    for n, path in enumerate(few):
+        np.testing.assert_array_equal(soundfile.read(path)[0], soundfile.read(many[n])[0])
+    spectra = []
+    for path in many:
+        sound, rate = soundfile.read(path)
+        assert rate == 8000 and len(sound) == 4000 and 0.001 < np.abs(sound).max() < 0.995
+        power = np.log(np.abs(np.fft.rfft(sound))[:2000].reshape(40, 50).mean(axis=1))
+        spectra.append(power - power.mean())
+    gaps = np.linalg.norm(np.array(spectra)[:, None] - spectra, axis=2)
+    same = np.arange(32)[:, None] % 4 == np.arange(32) % 4
+    assert gaps[same & ~np.eye(32, dtype=bool)].mean() < 0.6 * gaps[~same].mean()
+
+
+@once
+def test_the_command_says_what_it_takes(tmp_path, capsys):
+    out = str(tmp_path / "sounds")
+    assert main(["synth", out, "--n", "4", "--classes", "2", "--seconds", "0.2"]) == 0
+    assert "4 sounds of 2 classes" in capsys.readouterr().out
+    for arguments, said in (
+        ((), "new or empty"),
+        (("--classes", "9", "--n", "8"), "--n from 9 to"),
+        (("--seconds", "0"), "--seconds from 0.1 to 600, received 0"),
+    ):
+        assert main(["synth", out, *arguments]) == 1
+        assert said in capsys.readouterr().err
