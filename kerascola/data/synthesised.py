@@ -28,12 +28,19 @@ class Synthesised(Batches):
     """
 
     def __init__(
-        self, section: Synth, batch_size: int, clip_samples: int, views: Views, seed: int, workers: int = 0
+        self,
+        section: Synth,
+        batch_size: int,
+        clip_samples: int,
+        views: Views,
+        seed: int,
+        labels: np.ndarray | None = None,
+        workers: int = 0,
     ) -> None:
         if section.sounds < batch_size:
             raise DataError(f"expected data.synth.sounds from {batch_size}, a batch, received {section.sounds}")
         self.section, self.batch_size, self.seed = section, batch_size, seed
-        self.clip_samples, self.views, self.workers = clip_samples, views, workers
+        self.clip_samples, self.views, self.labels, self.workers = clip_samples, views, labels, workers
         self.steps_per_pass = section.sounds // batch_size
 
     def __len__(self) -> int:
@@ -46,7 +53,8 @@ class Synthesised(Batches):
         sound, delta = voices.draw(rng), self.section.delta
         made = collate([voices.alike(sound, delta, rng) for _ in range(self.views.count)] if delta else [sound])
         heard = np.ones(self.clip_samples, bool)
-        return {**{MADE_OF + name: value for name, value in made.items()}, **self.views.draw(heard, draw, streams)}
+        made = {MADE_OF + name: value for name, value in made.items()} | self.views.draw(heard, draw, streams)
+        return made if self.labels is None else {**made, "labels": self.labels[clip]}
 
     def say(self, broken: list[str]) -> None:
         """Nothing is read, so nothing is broken."""

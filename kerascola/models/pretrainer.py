@@ -15,6 +15,10 @@ def itself(x):
     return x
 
 
+def nothing(batch, normal):
+    raise ValueError(f"expected a batch with clips, received {', '.join(batch)}")
+
+
 class Pretrainer(keras.Model):
     """Takes {"clips": [n, samples] float, ...} with what `views` drew for each clip, and "labels" for some objectives.
 
@@ -41,7 +45,7 @@ class Pretrainer(keras.Model):
         crop_level: Callable = itself,
         second: tuple[keras.Model, keras.Model] | None = None,
         standardise: bool = False,
-        render: Callable | None = None,
+        render: Callable = nothing,
         **kwargs,
     ) -> None:
         super().__init__(autocast=False, **kwargs)  # what was drawn stays whole: bfloat16 knows no frame 301

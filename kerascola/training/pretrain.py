@@ -46,8 +46,8 @@ def pretrain(
     views, seed = recipe.augmented_views(), recipe.train.seed
     batches: Batches
     if data == SYNTH:
-        batches, classes = Synthesised(recipe.data.synth, *sizes, views, seed, workers), 1
-        without_labels(recipe)
+        labels, classes = without_labels(recipe), 1
+        batches = Synthesised(recipe.data.synth, *sizes, views, seed, labels, workers=workers)
     else:
         recordings = to_pretrain(recipe.data, str(data), recipe.frontend.sample_rate, on_bad_file)
         labels, classes = labels_of(recordings, recipe), max(len(recordings.classes), 1)
@@ -67,12 +67,17 @@ def pretrain(
         return save_embedder(*shipped(recipe, pretrainer, metadata), run.model)
 
 
-def without_labels(recipe: Recipe) -> None:
+def without_labels(recipe: Recipe) -> np.ndarray | None:
+    """Of sounds that are made: none for an objective that may know of some."""
     name, needs = recipe.objective.name, objectives.KINDS[recipe.objective.name].labelled
+    if needs == "no":
+        return None
     if needs == "all":
         raise DataError(
-            f"the objective {name} needs labels, and sounds of {SYNTH} have none: name recordings by --data"
+            f"the objective {name} needs labels, and what {SYNTH} makes has none: name recordings by --data"
         )
+    warnings.warn(f"{SYNTH} has no labels. The objective {name} goes on without", stacklevel=2)
+    return np.full(recipe.data.synth.sounds, -1, np.int32)
 
 
 def labels_of(recordings: Recordings, recipe: Recipe) -> np.ndarray | None:

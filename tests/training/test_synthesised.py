@@ -17,9 +17,9 @@ once = pytest.mark.once("NumPy, whatever Keras runs on")
 RATE, CLIP, CROP = 16000, 2048, 1024
 
 
-def batches(delta=0.2, sounds=8, batch_size=4, seed=0, workers=0):
+def batches(delta=0.2, sounds=8, batch_size=4, seed=0):
     views = Views(crop_samples=CROP, sound=(CROP, RATE))
-    return Synthesised(Synth(delta=delta, sounds=sounds), batch_size, CLIP, views, seed, workers)
+    return Synthesised(Synth(delta=delta, sounds=sounds), batch_size, CLIP, views, seed)
 
 
 @once
@@ -54,6 +54,7 @@ def test_a_pass_has_a_batch_at_least():
         batches(sounds=3)
 
 
+@pytest.mark.once("a training step on each backend is below, which JAX compiles as a whole")
 @pytest.mark.parametrize("delta", [0.2, 0])
 def test_crops_are_of_each_view_s_own_sound(delta):
     batch = {name: ops.convert_to_tensor(value) for name, value in batches(delta).read(0)[0].items()}
@@ -91,9 +92,19 @@ def test_pre_training_on_them(tmp_path):
     assert pretrain(recipe, SYNTH, run) == run.model
     losses = [row["loss"] for row in run.history]
     assert losses[-1] < 0.85 * np.log(8) and losses[-1] < losses[0]
-    labelled = recipes.load(str(tmp_path / "made.yaml"), ["objective.name=supcon", "objective.dimension=16"])
-    with pytest.raises(DataError, match="supcon needs labels"):
-        pretrain(labelled, SYNTH, Run(tmp_path / "other"))
+
+
+@once
+def test_objectives_that_take_labels_know_of_none(tmp_path):
+    (tmp_path / "made.yaml").write_text(RECIPE.replace("objective: {dimension: 32}", "objective: {name: clar}"))
+    changes = ["train.epochs=1", "train.steps_per_epoch=2"]
+    run = Run(tmp_path / "run")
+    with pytest.warns(UserWarning, match="no labels. The objective clar goes on without"):
+        pretrain(recipes.load(str(tmp_path / "made.yaml"), changes), SYNTH, run)
+    assert run.history[0]["cross_entropy"] == 0 and run.history[0]["contrast"] > 0
+    (tmp_path / "made.yaml").write_text(RECIPE.replace("objective: {dimension: 32}", "objective: {name: classify}"))
+    with pytest.raises(DataError, match="classify needs labels"):
+        pretrain(recipes.load(str(tmp_path / "made.yaml")), SYNTH, Run(tmp_path / "other"))
     assert not (tmp_path / "other").exists()
 
 
