@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from kerascola.augment.fourier import coloured, constant, convolved
+from kerascola.augment.waveform import HEARD_HZ
 from kerascola.data.voices import CHOICES, GESTURE, KNOTS, MODES, SCENE, SCENES, VOICE
 
 CONTROL = 32  # samples from one value of what changes slowly to the next
@@ -37,8 +39,9 @@ def render(sound: dict[str, Any], samples: int, rate: int, normal: Normal, ops: 
     mixed = unit(mixed, ops)
     wet = around["room"] * ops.exp(DECIBEL * scene["wet_db"])
     mixed = unit(mixed + wet * unit(reverberated(mixed, scene["room"] * rate, tail, ops), ops), ops)
+    murmur = coloured(behind, scene["slope"][:, 0], 0 * scene["slope"][:, 0] + HEARD_HZ / rate, ops)
     faint = around["background"] * ops.exp(DECIBEL * scene["background_db"]) + 1e-4
-    mixed = mixed + faint * unit(coloured(behind, scene["slope"], ops), ops)
+    mixed = mixed + faint * unit(murmur, ops)
     return (ops.exp(DECIBEL * scene["level_db"]) * mixed)[:, :samples]
 
 
@@ -174,17 +177,7 @@ def reverberated(x: Any, decay: Any, noise: Any, ops: Any) -> Any:
     samples = x.shape[1]
     time = constant(np.arange(samples), ops)
     tail = noise * ops.exp(-math.log(1000) / decay * time)
-    length = 2 * samples
-    (a, b), (c, d) = (ops.rfft(each, fft_length=length) for each in (x, tail))
-    return ops.irfft((a * c - b * d, a * d + b * c), fft_length=length)[:, :samples]
-
-
-def coloured(noise: Any, slope: Any, ops: Any) -> Any:
-    samples = noise.shape[1]
-    real, imaginary = ops.rfft(noise, fft_length=samples)
-    heard = constant(np.log(np.maximum(np.arange(samples // 2 + 1) / samples, 1e-3)), ops)
-    gains = ops.exp(-0.5 * slope * heard)
-    return ops.irfft((real * gains, imaginary * gains), fft_length=samples)
+    return convolved(x, tail, ops)
 
 
 def cycles(frequency: Any, rate: int, ops: Any) -> Any:
@@ -215,7 +208,3 @@ def sine(turns: Any, ops: Any) -> Any:
 def unit(x: Any, ops: Any) -> Any:
     """Of power 1."""
     return x / ops.sqrt(ops.mean(x * x, axis=-1, keepdims=True) + TINY)
-
-
-def constant(values: np.ndarray, ops: Any) -> Any:
-    return ops.convert_to_tensor(values.astype(np.float32))
