@@ -8,11 +8,11 @@ import hashlib
 import json
 import os
 import warnings
-from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from os import cpu_count
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from kerascola.runtime.embedder import Embedder
 
 FORMAT = "1"  # another where the same model and recordings would give other numbers
 BLOCK = 512  # recordings that are written at a time
-THREADS, AHEAD = 2, 32  # that decode, and recordings that wait to be embedded
+AT_ONCE, SECONDS = 32, 600.0  # recordings that are decoded together, and at most how long they are, unless it is one
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def block(
 
 
 def decoded(recordings: Recordings, first: int) -> Iterator[np.ndarray | AudioError]:
-    """In order; some are read ahead."""
+    """In order. All cores decode some, then all embed them: onnxruntime, while it runs, leaves none to others."""
 
     def whole(number: int) -> np.ndarray | AudioError:
         try:
@@ -106,14 +106,12 @@ def decoded(recordings: Recordings, first: int) -> Iterator[np.ndarray | AudioEr
         except AudioError as error:
             return error
 
-    waiting: deque = deque()
-    with ThreadPoolExecutor(THREADS) as threads:
-        for number in range(first, len(recordings)):
-            waiting.append(threads.submit(whole, number))
-            if len(waiting) > AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    with ThreadPoolExecutor(cpu_count()) as threads:
+        while first < len(recordings):
+            lengths = np.cumsum(recordings.seconds[first : first + AT_ONCE])
+            last = first + max(1, int((lengths <= SECONDS).sum()))
+            yield from list(threads.map(whole, range(first, last)))
+            first = last
 
 
 def say(missing: dict[int, str], recordings: Recordings, embedder: Embedder) -> None:
