@@ -98,7 +98,8 @@ def block(
 
 
 def decoded(recordings: Recordings, first: int) -> Iterator[np.ndarray | AudioError]:
-    """In order. All cores decode some, then all embed them: onnxruntime, while it runs, leaves none to others."""
+    """In order. Some are decoded, on all cores but one, then they are embedded: onnxruntime leaves none to others while
+    it runs, and one of its threads waits busily afterwards."""
 
     def whole(number: int) -> np.ndarray | AudioError:
         try:
@@ -106,7 +107,7 @@ def decoded(recordings: Recordings, first: int) -> Iterator[np.ndarray | AudioEr
         except AudioError as error:
             return error
 
-    with ThreadPoolExecutor(cpu_count()) as threads:
+    with ThreadPoolExecutor(max(1, (cpu_count() or 1) - 1)) as threads:
         while first < len(recordings):
             lengths = np.cumsum(recordings.seconds[first : first + AT_ONCE])
             last = first + max(1, int((lengths <= SECONDS).sum()))
