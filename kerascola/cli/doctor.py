@@ -59,6 +59,7 @@ NEEDS = {
     "data": Needs((*RUNTIME, "matplotlib", "array_record"), ("train",)),
     "recipes": Needs(("numpy", "pydantic", "yaml"), ("train",)),
     "augment": Needs(TRAINING, ("train", BACKEND)),
+    "synth": Needs(RUNTIME, ()),
     "demo": Needs((*TRAINING, "onnx", CONVERTER), ("train", "export", BACKEND)),
     "kerascola-export": Needs((*RUNTIME, "keras", BACKEND, "onnx", CONVERTER), ("export", BACKEND)),
 }

@@ -1,6 +1,6 @@
 """Random draws that follow from (seed, epoch, index) and nothing else, on every backend and in every run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -65,3 +65,8 @@ def held_out(labels: np.ndarray, groups: np.ndarray, share: float, seed: int) ->
         count = min(max(1, round(share * len(own))), len(own) - 1)
         chosen[rng.permutation(own)[:count]] = True
     return chosen
+
+
+def collate(examples: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """A batch of what was drawn for each."""
+    return {key: np.stack([example[key] for example in examples]) for key in examples[0]}

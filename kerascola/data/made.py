@@ -7,8 +7,7 @@ import numpy as np
 import soundfile
 
 from kerascola.data import arrays, synth, voices
-from kerascola.data.draws import generator
-from kerascola.data.pipeline import collate
+from kerascola.data.draws import collate, generator
 
 PROTOTYPES, SOUNDS, NOISE = 0, 1, 2  # what is drawn for
 AT_A_TIME = 16

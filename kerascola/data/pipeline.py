@@ -15,7 +15,7 @@ import numpy as np
 from absl import flags
 
 from kerascola.augment.views import Views
-from kerascola.data.draws import generator, order
+from kerascola.data.draws import collate, generator, order
 from kerascola.data.recordings import FAIL, Recordings
 from kerascola.errors import AudioError, DataError
 
@@ -164,7 +164,3 @@ def example(
     clip = np.zeros(clip_samples, np.float32)
     clip[: len(sound)] = sound
     return {"clips": clip, **views.draw(sound, draw, generators)}
-
-
-def collate(examples: list[Batch]) -> Batch:
-    return {key: np.stack([example[key] for example in examples]) for key in examples[0]}

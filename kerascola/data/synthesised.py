@@ -10,8 +10,8 @@ from keras import ops
 from kerascola.augment.chain import merge_views
 from kerascola.augment.views import Views
 from kerascola.data import synth, voices
-from kerascola.data.draws import generator
-from kerascola.data.pipeline import Batch, Batches, collate
+from kerascola.data.draws import collate, generator
+from kerascola.data.pipeline import Batch, Batches
 from kerascola.errors import DataError
 from kerascola.recipes.schema import Synth
 

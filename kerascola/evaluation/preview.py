@@ -13,8 +13,8 @@ from keras import ops
 from matplotlib.figure import Figure
 
 from kerascola.audio.read import duration, read
-from kerascola.data.draws import generator
-from kerascola.data.pipeline import collate, example
+from kerascola.data.draws import collate, generator
+from kerascola.data.pipeline import example
 from kerascola.dsp.windows import taper
 from kerascola.frontends.frontend import features
 from kerascola.recipes.schema import Recipe

@@ -7,8 +7,7 @@ import pytest
 
 from kerascola import recipes
 from kerascola.augment.views import Views
-from kerascola.data.draws import generator
-from kerascola.data.pipeline import collate
+from kerascola.data.draws import collate, generator
 from kerascola.dsp.log_mel import LogMel
 from kerascola.encoders.efficientnet import efficientnet
 from kerascola.frontends.frontend import clip_level

@@ -9,7 +9,7 @@ import pytest
 from recipes_for_tests import STEPS
 
 from kerascola import recipes
-from kerascola.data.pipeline import collate
+from kerascola.data.draws import collate
 from kerascola.data.recordings import Recordings
 from kerascola.errors import DataError, TrainingError
 from kerascola.frontends.frontend import level

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from kerascola import recipes
-from kerascola.data.draws import generator
-from kerascola.data.pipeline import collate, example
+from kerascola.data.draws import collate, generator
+from kerascola.data.pipeline import example
 from kerascola.encoders import resnet, resnet1d
 from kerascola.training.assembly import build, shipped, towers_shipped
 from kerascola.training.step import Step
