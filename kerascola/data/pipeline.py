@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
@@ -24,36 +25,31 @@ THREADS = 2
 Batch = dict[str, np.ndarray]
 
 
-class Batches:
-    """{"clips": float32 [batch, clip_samples], ...}: clips, what `views` draws for each, and `labels` if given."""
+class Stream(ABC):
+    """Batches by number, made or read in the background. `workers` are processes that do so, 0 for threads of this."""
 
-    def __init__(
-        self,
-        recordings: Recordings,
-        batch_size: int,
-        clip_samples: int,
-        views: Views,
-        seed: int,
-        labels: np.ndarray | None = None,
-        centred: bool = True,
-        workers: int = 0,
-    ) -> None:
-        """A sound shorter than a crop lies between silence, or where it is not `centred` before it.
+    batch_size: int
+    workers: int
 
-        `workers` are processes that read, 0 for threads of this one.
-        """
-        if len(recordings) < batch_size:
-            raise DataError(
-                f"a batch of {batch_size} needs as many clips, {recordings.source} has {len(recordings)}: "
-                f"--set train.batch_size={max(2, len(recordings))} (or a smaller train.cached_batch), or add recordings"
-            )
-        self.recordings, self.batch_size, self.seed = recordings, batch_size, seed
-        self.clip_samples, self.views, self.labels, self.centred = clip_samples, views, labels, centred
-        self.workers = workers
-        self.steps_per_pass = len(recordings) // batch_size  # the remainder of a pass is left out
-
+    @abstractmethod
     def __len__(self) -> int:
-        return len(self.recordings)
+        """Of a pass: examples, of which the remainder that fills no batch is left out."""
+
+    @abstractmethod
+    def keys(self, step: int) -> list[tuple[int, int]]:
+        """(pass, number) of each example of a batch."""
+
+    @abstractmethod
+    def example(self, epoch: int, clip: int, broken: list[str]) -> Batch:
+        """Of these two alone; why files that it should have held are not in it goes to `broken`."""
+
+    @abstractmethod
+    def say(self, broken: list[str]) -> None:
+        """What `example` found, in the process that trains."""
+
+    @property
+    def steps_per_pass(self) -> int:
+        return len(self) // self.batch_size
 
     def from_step(self, step: int) -> Generator[Batch]:
         """Endless, the next batches read in the background. Close it when it is done with."""
@@ -73,16 +69,43 @@ class Batches:
         broken: list[str] = []
         return collate([self.example(*key, broken) for key in self.keys(step)]), broken
 
-    def say(self, broken: list[str]) -> None:
-        for reason in broken:
-            self.recordings.skip(reason)
-
     def few(self, count: int = 2) -> Batch:
         """Of the first batch, to build a model with."""
         return collate([self.example(*key, []) for key in self.keys(0)[:count]])
 
+
+class Batches(Stream):
+    """{"clips": float32 [batch, clip_samples], ...}: clips, what `views` draws for each, and `labels` if given."""
+
+    def __init__(
+        self,
+        recordings: Recordings,
+        batch_size: int,
+        clip_samples: int,
+        views: Views,
+        seed: int,
+        labels: np.ndarray | None = None,
+        centred: bool = True,
+        workers: int = 0,
+    ) -> None:
+        """A sound shorter than a crop lies between silence, or where it is not `centred` before it."""
+        if len(recordings) < batch_size:
+            raise DataError(
+                f"a batch of {batch_size} needs as many clips, {recordings.source} has {len(recordings)}: "
+                f"--set train.batch_size={max(2, len(recordings))} (or a smaller train.cached_batch), or add recordings"
+            )
+        self.recordings, self.batch_size, self.seed = recordings, batch_size, seed
+        self.clip_samples, self.views, self.labels, self.centred = clip_samples, views, labels, centred
+        self.workers = workers
+
+    def __len__(self) -> int:
+        return len(self.recordings)
+
+    def say(self, broken: list[str]) -> None:
+        for reason in broken:
+            self.recordings.skip(reason)
+
     def keys(self, step: int) -> list[tuple[int, int]]:
-        """(pass, clip) of each example of a batch."""
         epoch, within = divmod(step, self.steps_per_pass)
         clips = order(self.seed, epoch, len(self))
         return [(epoch, int(c)) for c in clips[within * self.batch_size :][: self.batch_size]]
@@ -137,7 +160,7 @@ def end_with_parent(worker: int, workers: int) -> None:
 class From:
     """Batches by number, as grain asks for them."""
 
-    batches: Batches
+    batches: Stream
     step: int
 
     def __len__(self) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 
 from kerascola.augment.fourier import coloured, constant, convolved
 from kerascola.augment.waveform import HEARD_HZ
-from kerascola.data.voices import CHOICES, GESTURE, KNOTS, MODES, SCENE, SCENES, VOICE
+from kerascola.data.voices import CHOICES, GESTURE, KNOTS, MODES, SCENE, SCENES, SOURCES, VOICE
 
 CONTROL = 32  # samples from one value of what changes slowly to the next
 BLOCK = 256  # samples from one filter to the next
@@ -64,7 +64,7 @@ def voices(sound: dict[str, Any], rate: int, noise: Any, ops: Any) -> Any:
     pitch = ops.minimum(v["pitch"] * ops.exp(OCTAVE * (octaves + knots["bend"])), 0.45 * rate)
     airy = ops.exp(DECIBEL * ops.clip(knots["breath_db"], 0, 20))
     toneless = ops.exp(DECIBEL * ops.clip(knots["breath_db"], -20, 0))
-    gain = {name: does[name] * ops.exp(DECIBEL * v[f"{name}_db"]) for name in ("tonal", "modal", "noise")}
+    gain = {name: does[name] * ops.exp(DECIBEL * v[f"{name}_db"]) for name in SOURCES}
     x = stretched(gain["tonal"] * envelope / airy, ops) * tone(pitch, since, v, does, rate, ops)
     x = x + stretched(gain["noise"] * envelope * toneless, ops) * crackle(noise, v, does, ops)
     x = x + ringing(gain["modal"], since, t, v, rate, ops)

@@ -11,7 +11,7 @@ from kerascola.augment.chain import merge_views
 from kerascola.augment.views import Views
 from kerascola.data import synth, voices
 from kerascola.data.draws import collate, generator
-from kerascola.data.pipeline import Batch, Batches
+from kerascola.data.pipeline import Batch, Stream
 from kerascola.errors import DataError
 from kerascola.recipes.schema import Synth
 
@@ -21,7 +21,7 @@ FEW = 64  # on torch: of more it takes new memory from the system with every ste
 STREAM = 2**32  # of random numbers, which no augmentation has
 
 
-class Synthesised(Batches):
+class Synthesised(Stream):
     """{"synth.voices": [batch, views, ...], ...}: the numbers of each view's sound, or of one for all; and no clips.
 
     Sound number n of a pass follows from (seed, pass, n): none comes again.
@@ -41,10 +41,13 @@ class Synthesised(Batches):
             raise DataError(f"expected data.synth.sounds from {batch_size}, a batch, received {section.sounds}")
         self.section, self.batch_size, self.seed = section, batch_size, seed
         self.clip_samples, self.views, self.labels, self.workers = clip_samples, views, labels, workers
-        self.steps_per_pass = section.sounds // batch_size
 
     def __len__(self) -> int:
         return self.section.sounds
+
+    def keys(self, step: int) -> list[tuple[int, int]]:
+        epoch, within = divmod(step, self.steps_per_pass)
+        return [(epoch, within * self.batch_size + n) for n in range(self.batch_size)]
 
     def example(self, epoch: int, clip: int, broken: list[str]) -> Batch:
         draw = generator(self.seed, epoch, clip)

@@ -57,7 +57,7 @@ class Synth(Section):
     """Of `--data synth`: sounds that are made while training."""
 
     delta: float = Field(0.25, ge=0)  # how far the numbers of a sound's views lie apart; 0: views are of one rendering
-    sounds: Count = 51200  # until the first comes again
+    sounds: Count = 51200  # of a pass; each has others
 
 
 class Data(Section):

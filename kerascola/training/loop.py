@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kerascola.data.pipeline import Batches
+from kerascola.data.pipeline import Stream
 from kerascola.errors import TrainingError
 from kerascola.models.pretrainer import Pretrainer
 from kerascola.recipes.schema import EarlyStopping, Train
@@ -21,7 +21,7 @@ from kerascola.training.watch import EVERY, Watch
 def train(
     section: Train,
     pretrainer: Pretrainer,
-    batches: Batches,
+    batches: Stream,
     steps: int,
     run: Run,
     *,

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from kerascola.data.draws import kept, unlabelled
-from kerascola.data.pipeline import Batches
+from kerascola.data.pipeline import Batches, Stream
 from kerascola.data.recordings import FAIL, Recordings
 from kerascola.data.sets import to_pretrain, where_labels_are
 from kerascola.data.synthesised import SYNTH, Synthesised
@@ -44,8 +44,10 @@ def pretrain(
         deterministic()
     sizes = (recipe.train.cached_batch or recipe.train.batch_size, recipe.clip_samples)
     views, seed = recipe.augmented_views(), recipe.train.seed
-    batches: Batches
+    batches: Stream
     if data == SYNTH:
+        if Path(SYNTH).exists():
+            warnings.warn(f"sounds are made; what is in the folder {SYNTH} here is meant by ./{SYNTH}", stacklevel=2)
         labels, classes = without_labels(recipe), 1
         batches = Synthesised(recipe.data.synth, *sizes, views, seed, labels, workers=workers)
     else:
