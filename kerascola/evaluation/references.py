@@ -8,7 +8,7 @@ from keras import layers, ops
 from kerascola.dsp.log_mel import LogMel
 from kerascola.errors import ModelError
 from kerascola.frontends.frontend import frontend
-from kerascola.models.embedder import embedder, split
+from kerascola.models.embedder import embedder, parts
 from kerascola.runtime.metadata import Metadata
 
 SECONDS = 1.0  # of its windows; a shorter clip ends in silence, as training would have it
@@ -16,8 +16,7 @@ SECONDS = 1.0  # of its windows; a shorter clip ends in silence, as training wou
 
 def randomise(model: keras.Model, seed: int) -> None:
     """Gives its encoder, or each of two side by side, the weights that it would begin training with."""
-    inside = [layer for layer in model.layers if isinstance(layer, keras.Model)]
-    encoders = [parts[1] for each in (model, *inside) if (parts := split(each))]
+    encoders = [encoder for _, encoder in parts(model)]
     if not encoders:
         raise ModelError(
             "expected the layers `frontend` and `encoder`, received others: it is not known which weights are trained"

@@ -30,6 +30,12 @@ def split(model: keras.Model) -> tuple[keras.Model, keras.Model] | None:
     return layers[0], layers[1]
 
 
+def parts(model: keras.Model) -> list[tuple[keras.Model, keras.Model]]:
+    """(frontend, encoder) of the model, or of each of those that it has side by side."""
+    inside = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    return [found for each in (model, *inside) if (found := split(each))]
+
+
 def side_by_side(embedders: Sequence[keras.Model]) -> keras.Model:
     """One whose embedding is all of theirs, one after the other."""
     waveform = keras.Input((None,), dtype="float32", name="waveform")

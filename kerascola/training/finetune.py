@@ -27,7 +27,7 @@ from kerascola.evaluation.curves import draw_training
 from kerascola.evaluation.metrics import judged, loss_and_accuracy
 from kerascola.evaluation.scores import scores
 from kerascola.models.classifier import Classifier
-from kerascola.models.embedder import save_embedder, split
+from kerascola.models.embedder import parts, save_embedder
 from kerascola.objectives.classify import Classify
 from kerascola.recipes.schema import Recipe
 from kerascola.training import logs
@@ -160,9 +160,8 @@ def save(start: Start, classifier: Classifier, classes: tuple[str, ...], run: Ru
 
 def thaw(embedder: keras.Model) -> None:
     """Or else its file would say that the encoder, or each of two side by side, is not to be trained any more."""
-    for model in (embedder, *(layer for layer in embedder.layers if isinstance(layer, keras.Model))):
-        if parts := split(model):
-            parts[1].trainable = True
+    for _, encoder in parts(embedder):
+        encoder.trainable = True
 
 
 def outcome(whole: keras.Model, sets: Sets, window: int, recipe: Recipe, run: Run) -> dict[str, Row]:

@@ -18,6 +18,7 @@ from kerascola.recipes.schema import Recipe
 from kerascola.training import logs
 from kerascola.training.assembly import build, shipped, towers_shipped
 from kerascola.training.determinism import deterministic
+from kerascola.training.further import begin_from, note_origin
 from kerascola.training.loop import train
 from kerascola.training.optimizers import averaged
 from kerascola.training.run import Run
@@ -31,12 +32,14 @@ def pretrain(
     resume: bool = False,
     log_to: tuple[str, ...] = (),
     *,
+    start: str | None = None,
     on_bad_file: str = FAIL,
     workers: int = 0,
 ) -> Path:
     """Returns the path of the trained embedder. Killed and started again with `resume`, the losses are the same.
 
-    `log_to` are of logs.OTHERS; `workers` are processes that read, 0 for threads.
+    `log_to` are of logs.OTHERS; `start` is a trained .keras to begin from; `workers` are processes that read, 0 for
+    threads.
     """
     logs.check(log_to)
     run.open(recipe, resume)
@@ -56,8 +59,11 @@ def pretrain(
         batches = Batches(recordings, *sizes, views, seed, labels, workers=workers)
     steps = recipe.train.steps_per_epoch or batches.steps_per_pass
     pretrainer, metadata = build(recipe, steps, classes)
-    run.begin(recipe, len(batches))
     pretrainer(batches.few())  # builds every weight
+    if start is not None:
+        begin_from(start, recipe, pretrainer)
+    note_origin(start, run)
+    run.begin(recipe, len(batches))
     pretrainer.optimizer.build(pretrainer.trainable_variables)
     run.restore(pretrainer)
     with faster(pretrainer), logs.logs(run, recipe, log_to) as log:
