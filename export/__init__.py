@@ -6,9 +6,12 @@ from typing import Any
 FORMATS = ("onnx", "saved_model")
 
 
-def export(model: str | Path, out: str | Path, format: str = "onnx", say=print, **known: Any):
-    """Export `model`, a file or a name of the zoo; `known` fields replace or supply the metadata the file lacks."""
+def export(model: str | Path, out: str | Path, format: str = "onnx", say=print, half: bool = False, **known: Any):
+    """Export `model`, a file or a name of the zoo; `known` fields replace or supply the metadata the file lacks.
+
+    `half`: the encoder's weights in float16.
+    """
     from kerascola.export.artefact import export_file
     from kerascola.runtime.models import model_file
 
-    return export_file(model_file(model, "keras"), Path(out), format, say, known)
+    return export_file(model_file(model, "keras"), Path(out), format, say, known, half)

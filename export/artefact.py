@@ -8,18 +8,22 @@ import keras
 import numpy as np
 
 from kerascola.errors import ExportError
+from kerascola.export import FORMATS
 from kerascola.export.onnx_file import Say, export_onnx
 from kerascola.export.saved_model import export_saved_model
 from kerascola.models.embedder import load_embedder
 from kerascola.runtime.metadata import Metadata
 
-WRITERS = {"onnx": export_onnx, "saved_model": export_saved_model}
 NEEDED = ("sample_rate", "window_samples", "min_samples")
 
 
-def export_file(model_path: Path, out: Path, format: str, say: Say, known: dict[str, Any]) -> Metadata:
-    if format not in WRITERS:
-        raise ExportError(f"expected a format of {', '.join(WRITERS)}, received {format!r}")
+def export_file(
+    model_path: Path, out: Path, format: str, say: Say, known: dict[str, Any], half: bool = False
+) -> Metadata:
+    if format not in FORMATS:
+        raise ExportError(f"expected a format of {', '.join(FORMATS)}, received {format!r}")
+    if half and format != "onnx":
+        raise ExportError(f"fp16 is for the format onnx, received {format}")
     if out.resolve() == model_path.resolve():
         raise ExportError(f"{out} is the model itself: name another place by --out")
     check_place(out, format)
@@ -27,7 +31,9 @@ def export_file(model_path: Path, out: Path, format: str, say: Say, known: dict[
     check(model, model_path)
     metadata = complete(found, known, int(model.output.shape[-1]), model_path)
     check_least(model, metadata)
-    return WRITERS[format](model, metadata, out, say)
+    if format == "onnx":
+        return export_onnx(model, metadata, out, say, half=half)
+    return export_saved_model(model, metadata, out, say)
 
 
 def check_place(out: Path, format: str) -> None:

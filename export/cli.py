@@ -18,6 +18,11 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("model", help="a Keras file, NAME.keras, its address, or a name of the zoo")
     parser.add_argument("--format", choices=FORMATS, default="onnx", help="default: %(default)s")
     parser.add_argument("--out", metavar="PATH", help="default: beside the file, NAME.onnx or NAME_saved_model")
+    parser.add_argument(
+        "--quantize",
+        choices=["fp16"],
+        help="fp16: the encoder's weights in half the space. Still computed in float32, at the same speed",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace what is at --out")
     parser.add_argument("--backend", choices=BACKENDS, help="Keras backend (default: as Keras is configured)")
     lost = parser.add_argument_group("for a model whose kerascola metadata is lost, or to replace it")
@@ -56,8 +61,9 @@ def run(args: argparse.Namespace) -> int:
     import_keras()
     from kerascola.export.artefact import export_file
 
+    half = args.quantize == "fp16"
     known = {k: getattr(args, k) for k in ("sample_rate", "window_samples", "hop_samples", "min_samples")}
-    metadata = export_file(model, out, args.format, lambda line: print(line, file=sys.stderr), known)
+    metadata = export_file(model, out, args.format, lambda line: print(line, file=sys.stderr), known, half)
     found = metadata.verified
     print(
         f"{out}: [batch, samples at {metadata.sample_rate} Hz] -> [batch, {metadata.dimension}]\n"

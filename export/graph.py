@@ -9,6 +9,10 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
+from kerascola.errors import ExportError
+
+HALF_MOST = float(np.finfo(np.float16).max)
+
 
 def tidy(model: onnx.ModelProto) -> onnx.ModelProto:
     """Constants folded and no-ops gone (onnxruntime's portable level), affine maps folded into convolutions."""
@@ -128,6 +132,25 @@ def one_opset_a_domain(model: onnx.ModelProto, used: set[str]) -> None:
     versions = {("" if o.domain == "ai.onnx" else o.domain): o.version for o in model.opset_import}
     del model.opset_import[:]
     model.opset_import.extend(helper.make_opsetid(d, v) for d, v in versions.items() if d in used or d == "")
+
+
+def halve(model: onnx.ModelProto) -> None:
+    """Weights kept in float16, and cast to float32 while the file is opened: half the size at the same speed."""
+    graph, casts = model.graph, []
+    for initializer in graph.initializer:
+        if initializer.data_type != TensorProto.FLOAT or len(initializer.dims) < 2:
+            continue
+        values, name = numpy_helper.to_array(initializer), initializer.name
+        if not (np.abs(values) <= HALF_MOST).all():
+            raise ExportError(
+                f"expected weights of at most {HALF_MOST:g}, which float16 can hold, received {np.abs(values).max():g} "
+                f"in {name}: export without --quantize fp16"
+            )
+        initializer.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}/half"))
+        casts.append(helper.make_node("Cast", [initializer.name], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def join(first: onnx.ModelProto, second: onnx.ModelProto) -> onnx.ModelProto:

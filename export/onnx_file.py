@@ -18,7 +18,7 @@ from kerascola.dsp.log_mel import PRESETS, LogMel
 from kerascola.errors import ExportError, RecipeError
 from kerascola.export import graph, probes
 from kerascola.export.log_mel_graph import OPSET, log_mel_graph
-from kerascola.export.verify import Waves, verify
+from kerascola.export.verify import FLOAT16, FLOAT32, Waves, verify
 from kerascola.models.embedder import split
 from kerascola.runtime.embedder import Embedder
 from kerascola.runtime.metadata import Metadata
@@ -29,21 +29,31 @@ Say = Callable[[str], None]
 FRONTEND = 5e-3
 
 
-def export_onnx(model: keras.Model, metadata: Metadata, out: Path, say: Say = print, compare: bool = True) -> Metadata:
+def export_onnx(
+    model: keras.Model,
+    metadata: Metadata,
+    out: Path,
+    say: Say = print,
+    *,
+    half: bool = False,
+    compare: bool = True,
+) -> Metadata:
     """`out` is there, verified, when this returns, and not otherwise. Returns what the file says of itself.
 
-    Not compared with Keras where nobody will serve it: a network at random weights may be ill-conditioned.
+    With `half` the encoder's weights are kept in float16. Not compared with Keras where nobody will serve it: a network
+    at random weights may be ill-conditioned.
     """
+    bounds = FLOAT16 if half else FLOAT32
     partial = out.with_name(f".partial-{out.name}")
     try:
-        proto = lower(model, metadata, say)
+        proto = lower(model, metadata, say, half)
         onnx.checker.check_model(proto)
         onnx.save(proto, partial)
         if compare:
             say("comparing with Keras")
         metadata = dataclasses.replace(
             metadata,
-            verified=verify(model, metadata, lambda waves: serve(partial, waves), lowering().float64)
+            verified=verify(model, metadata, lambda waves: serve(partial, waves), lowering().float64, bounds)
             if compare
             else {},
             versions={
@@ -67,12 +77,14 @@ def lowering() -> ModuleType:
     return importlib.import_module(f"kerascola.export.lower_{keras.backend.backend()}")
 
 
-def lower(model: keras.Model, metadata: Metadata, say: Say) -> onnx.ModelProto:
+def lower(model: keras.Model, metadata: Metadata, say: Say, half: bool = False) -> onnx.ModelProto:
     """Front end and encoder apart where the model is made of them, so that the front end can be the fast one."""
     backend = keras.backend.backend()
     parts = split(model)
     if parts is None:
         say(f"no sub-models `frontend` and `encoder`: lowering the whole model from {backend}")
+        if half:
+            raise ExportError("fp16 is for the encoder's weights, and this model has no sub-model `encoder`")
         proto = lower_one(model, metadata.min_samples)
     else:
         frontend, encoder = parts
@@ -82,7 +94,10 @@ def lower(model: keras.Model, metadata: Metadata, say: Say) -> onnx.ModelProto:
             first = lower_one(frontend, metadata.min_samples)
         say(f"lowering the encoder from {backend}")
         least = frontend.predict_on_batch(np.zeros((1, metadata.min_samples), np.float32)).shape[1]
-        proto = graph.join(first, lower_one(encoder, least))
+        second = lower_one(encoder, least)
+        if half:
+            graph.halve(second)
+        proto = graph.join(first, second)
     graph.sign(proto, metadata.dimension)
     return proto
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -12,18 +13,32 @@ from kerascola.errors import ExportError
 from kerascola.export import probes
 from kerascola.runtime.metadata import Metadata
 
-ABSOLUTE = 1e-4  # difference from Keras, times the largest embedding where that is above 1
-COSINE = 0.99999
 RATIO = 2.0  # of float32's own error against float64: where that is more, and on extreme sounds
-DIGIT = 2.0**-23  # float32's last, of a number
 EXTREME = "pure tones, squares and DC"
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What may be lost where weights are kept in so many digits."""
+
+    absolute: float  # difference from Keras, times the largest embedding where that is above 1
+    cosine: float
+    digit: float  # the last, of a weight
+
+
+FLOAT32 = Bounds(1e-4, 0.99999, 2.0**-23)
+FLOAT16 = Bounds(1e-2, 0.9999, 2.0**-11)
 
 Waves = dict[str, np.ndarray]
 Run = Callable[[Waves], Waves]  # waveforms by name -> embeddings by name
 
 
 def verify(
-    model: keras.Model, metadata: Metadata, run: Run, float64: Callable[[], AbstractContextManager]
+    model: keras.Model,
+    metadata: Metadata,
+    run: Run,
+    float64: Callable[[], AbstractContextManager],
+    bounds: Bounds = FLOAT32,
 ) -> dict[str, float]:
     """The errors found, for the artefact's metadata; raises ExportError where a bound is broken.
 
@@ -39,31 +54,32 @@ def verify(
                 f"received {list(embeddings.shape)}, {np.isfinite(embeddings).mean():.0%} of it finite"
             )
 
-    def truth(waves: np.ndarray, name: str, last_digit: bool = False) -> np.ndarray:
+    def truth(waves: np.ndarray, name: str, digit: float = 0.0) -> np.ndarray:
         with float64(), float64_results():
-            return finite(in_float64(model, last_digit).predict_on_batch(waves.astype("float64")), name)
+            return finite(in_float64(model, digit).predict_on_batch(waves.astype("float64")), name)
 
     worst, least = 0.0, 1.0
     for name, waves in ordinary.items():
         own = finite(model.predict_on_batch(waves), name)
         error, cosine = distance(received[name], own)
-        limit, off = bound(own), error
+        limit, off = bounds.absolute * largest(own), error
         if off > limit:  # Keras itself may be no closer to the truth, as on phases
             exact = truth(waves, name)
             limit, off = max(limit, RATIO * distance(own, exact)[0]), distance(received[name], exact)[0]
-        if off > limit or cosine < COSINE:
+        if off > limit or cosine < bounds.cosine:
             raise ExportError(
                 f"on {name}: expected the Keras model's embeddings within {limit:.2g} at a cosine of at least "
-                f"{COSINE}, received a difference of {off:.2g} at {cosine:.7f}. Nothing was kept"
+                f"{bounds.cosine}, received a difference of {off:.2g} at {cosine:.7f}. Nothing was kept"
             )
         worst, least = max(worst, error), min(least, cosine)
 
     exact = truth(extreme, EXTREME)
     keras_error, keras_cosine = distance(finite(model.predict_on_batch(extreme), EXTREME), exact)
     error, cosine = distance(received[EXTREME], exact)
-    limit = max(ABSOLUTE, RATIO * keras_error)
-    if error > limit and (cosine >= COSINE or keras_cosine < COSINE):  # that was one sum: another may be less lucky
-        unheard = truth(probes.hissing(extreme), EXTREME, last_digit=True)
+    limit = max(bounds.absolute, RATIO * keras_error)
+    unlucky = cosine >= bounds.cosine or keras_cosine < bounds.cosine
+    if error > limit and unlucky:  # that was one sum: another may be less so
+        unheard = truth(probes.hissing(extreme), EXTREME, bounds.digit)
         limit = max(limit, RATIO * distance(unheard, exact)[0])
     if error > limit:
         raise ExportError(
@@ -78,9 +94,9 @@ def verify(
     }
 
 
-def bound(expected: np.ndarray) -> float:
-    """ABSOLUTE for embeddings of order one; float32 has as many digits for larger ones, not as many decimals."""
-    return ABSOLUTE * max(1.0, float(np.abs(expected).max()))
+def largest(expected: np.ndarray) -> float:
+    """1 for embeddings of order one; float32 has as many digits for larger ones, not as many decimals."""
+    return max(1.0, float(np.abs(expected).max()))
 
 
 def finite(expected: np.ndarray, name: str) -> np.ndarray:
@@ -98,14 +114,14 @@ def distance(received: np.ndarray, expected: np.ndarray) -> tuple[float, float]:
     return float(np.abs(a - b).max()), float(cosine.min())
 
 
-def in_float64(model: keras.Model, last_digit: bool = False) -> keras.Model:
-    """The same model and weights, computing in float64; with each weight up to one float32 digit away, if asked."""
+def in_float64(model: keras.Model, digit: float = 0.0) -> keras.Model:
+    """The same model and weights, computing in float64; with each weight up to such a share of it away."""
     config = json.loads(json.dumps(model.get_config()).replace('"float32"', '"float64"'))
     precise = type(model).from_config(config)
     weights = [np.asarray(w) for w in model.get_weights()]
-    if last_digit:
+    if digit:
         rng = np.random.default_rng(0)
-        weights = [w * (1 + DIGIT * rng.uniform(-1, 1, w.shape)) if w.dtype.kind == "f" else w for w in weights]
+        weights = [w * (1 + digit * rng.uniform(-1, 1, w.shape)) if w.dtype.kind == "f" else w for w in weights]
     precise.set_weights(weights)
     return precise
 

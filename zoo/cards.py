@@ -52,11 +52,12 @@ def card(record: Record) -> str:
             * bool(record.trials)
         ),
         "## The same everywhere",
-        "Weights outside the front end are kept in float16. Measured while shipping:",
+        "Weights outside the front end are kept in float16, in both files. Measured while shipping:",
         table(("", ""), [(key.replace("_", " "), f"{value:.7g}") for key, value in sorted(record.parity.items())]),
         f"The first numbers of the embedding of a known sound of {record.golden.samples:,} samples are "
-        f"{', '.join(f'{value:g}' for value in record.golden.embedding[:4])}, within {record.golden.tolerance:.1g} "
-        f"(`kerascola zoo verify {record.name}`).",
+        f"{', '.join(f'{value:g}' for value in record.golden.embedding[:4])}, within "
+        f"{record.golden.tolerance['keras']:.1g} of the Keras file and {record.golden.tolerance['onnx']:.1g} of the "
+        f"ONNX file (`kerascola zoo verify {record.name}`).",
         "## Limits",
         "\n".join(f"- {line}" for line in (*record.limits, *limits(record))),
         "## Checksums",

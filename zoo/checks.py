@@ -31,27 +31,27 @@ def check(zoo: Zoo, records: Sequence[Record], backend: str | None, watch: Watch
                 yield record.name, f"{kind} file", error
                 continue
             if embedder:
-                yield record.name, "onnxruntime", known(embedder.run([heard(record)])[0], record, path)
+                yield record.name, "onnxruntime", known(embedder.run([heard(record)])[0], record, "onnx", path)
             else:
                 plain.append((record, path))
     if backend and plain:
         found = embeddings([(path, heard(record)) for record, path in plain], backend)
         for (record, path), embedding in zip(plain, found, strict=True):
-            yield record.name, f"Keras, {backend}", known(embedding, record, path)
+            yield record.name, f"Keras, {backend}", known(embedding, record, "keras", path)
 
 
 def heard(record: Record) -> np.ndarray:
     return sound(record.sample_rate, record.golden.samples)
 
 
-def known(embedding: np.ndarray | ZooError, record: Record, path: Path) -> str | ZooError:
+def known(embedding: np.ndarray | ZooError, record: Record, kind: str, path: Path) -> str | ZooError:
     """Whether it is that of the golden sound."""
     if isinstance(embedding, ZooError):
         return embedding
     if record.golden.sound != SOUND:
         return ZooError(f"{path}: its golden sound is one of another version of kerascola: {record.golden.sound}")
     try:
-        return f"golden embedding within {difference(embedding, record.golden, str(path)):.1e}"
+        return f"golden embedding within {difference(embedding, record.golden, kind, str(path)):.1e}"
     except ZooError as error:
         return error
 

@@ -77,7 +77,7 @@ def exported(
         from kerascola.export.onnx_file import export_onnx
 
         model, metadata = make()
-        export_onnx(model, metadata, path, lambda line: None, compare)
+        export_onnx(model, metadata, path, lambda line: None, compare=compare)
     return path
 
 

@@ -24,15 +24,15 @@ def sound(rate: int, samples: int) -> np.ndarray:
     return (gate * tones + 0.05 * (steps / 2**31 - 1)).astype(np.float32)
 
 
-def difference(embedding: np.ndarray, golden: Golden, what: str) -> float:
-    """The largest of a number; ZooError where it is above what the record allows."""
+def difference(embedding: np.ndarray, golden: Golden, kind: str, what: str) -> float:
+    """The largest of a number; ZooError where it is above what the record allows files of this kind."""
     expected = np.array(golden.embedding)
     if embedding.shape != expected.shape or not np.isfinite(embedding).all():
         raise ZooError(f"{what}: expected {len(expected)} finite numbers, received the shape {list(embedding.shape)}")
     found = float(np.abs(embedding - expected).max())
-    if found > golden.tolerance:
+    if found > golden.tolerance[kind]:
         raise ZooError(
-            f"{what}: expected the embedding in the record within {golden.tolerance:.2g}, received a difference of "
-            f"{found:.2g}"
+            f"{what}: expected the embedding in the record within {golden.tolerance[kind]:.2g}, received a difference "
+            f"of {found:.2g}"
         )
     return found

@@ -42,7 +42,7 @@ class Golden:
     sound: str  # its formula
     samples: int
     embedding: tuple[float, ...]
-    tolerance: float  # largest difference of a number
+    tolerance: Mapping[str, float]  # largest difference of a number, by the kind of file
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,9 @@ def check(record: Record, source: str) -> None:
             raise wrong(f"{place}.files.{kind}.sha256", "64 hexadecimal digits in small letters", file.sha256)
     if len(record.golden.embedding) != record.dimension:
         raise wrong(f"{place}.golden.embedding", f"{record.dimension} numbers", len(record.golden.embedding))
-    if record.golden.tolerance <= 0:
-        raise wrong(f"{place}.golden.tolerance", "a number above 0", record.golden.tolerance)
+    tolerance = record.golden.tolerance
+    if sorted(tolerance) != sorted(KINDS) or min(tolerance.values()) <= 0:
+        raise wrong(f"{place}.golden.tolerance", f"a number above 0 for {' and '.join(KINDS)}", tolerance)
 
 
 def is_name(text: str) -> bool:

@@ -31,12 +31,12 @@ def writer(monkeypatch):
     """Takes the place of the ONNX writer; gives the metadata that it was called with."""
     calls: list = []
 
-    def write(model, metadata, out, say):
-        calls.append((metadata, out))
+    def write(model, metadata, out, say, half):
+        calls.append((metadata, out, *["half"] * half))
         verified = {"max_difference": 2.5e-7, "min_cosine": 0.9999995}
         return dataclasses.replace(metadata, verified=verified)
 
-    monkeypatch.setitem(artefact.WRITERS, "onnx", write)
+    monkeypatch.setattr(artefact, "export_onnx", write)
     return calls
 
 
@@ -69,6 +69,14 @@ def test_options_replace_single_fields(small, writer):
     assert main([str(small.path), "--window-samples", "5000"]) == 0
     ((metadata, _),) = writer
     assert metadata == dataclasses.replace(small.metadata, window_samples=5000)
+
+
+def test_half_the_space(small, writer, capsys):
+    assert main([str(small.path), "--quantize", "fp16"]) == 0
+    export(small.path, small.path.with_name("out.onnx"), say=lambda line: None, half=True)
+    assert [half for *_, half in writer] == ["half", "half"]
+    capsys.readouterr()
+    assert "fp16 is for the format onnx" in refused(capsys, small.path, "--format", "saved_model", "--quantize", "fp16")
 
 
 def test_lost_metadata_names_the_options(saved_again, tmp_path, capsys):

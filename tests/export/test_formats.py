@@ -17,6 +17,7 @@ from onnx import numpy_helper
 
 from kerascola import Embedder
 from kerascola.dsp.log_mel import LogMel
+from kerascola.export import export
 from kerascola.export.cli import main
 from kerascola.export.log_mel_graph import log_mel_graph
 from kerascola.models.embedder import save_embedder
@@ -67,6 +68,21 @@ def waves():
 @pytest.fixture(scope="module")
 def expected(model, waves):
     return {name: keras.ops.convert_to_numpy(model.predict_on_batch(wave)) for name, wave in waves.items()}
+
+
+@pytest.mark.once("what it does to the graph is the same")
+def test_half_the_space(keras_file, waves, expected, tmp_path):
+    """Nearly the same embeddings, of a file that holds its encoder in half the space."""
+    whole, half = (
+        export(keras_file, tmp_path / f"{half}.onnx", say=lambda line: None, half=half) and tmp_path / f"{half}.onnx"
+        for half in (False, True)
+    )
+    assert os.path.getsize(half) < 0.75 * os.path.getsize(whole)  # the front end's filters stay as they are
+    embed = onnxruntime.InferenceSession(str(half))
+    for name, wave in waves.items():
+        (found,) = embed.run(None, {"waveform": wave})
+        scale = np.abs(expected[name]).max()
+        assert 1e-6 * scale < np.abs(found - expected[name]).max() < 1e-2 * scale
 
 
 @pytest.fixture(scope="module")

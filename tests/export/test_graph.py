@@ -6,6 +6,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from kerascola.errors import ExportError
 from kerascola.export import graph
 
 RNG = np.random.default_rng(0)
@@ -157,3 +158,21 @@ def test_sign_renames_the_ends_only():
 
 def names(model: onnx.ModelProto) -> dict[str, onnx.ValueInfoProto]:
     return {value.name: value for value in (*model.graph.input, *model.graph.output)}
+
+
+def test_halved_weights_give_nearly_the_same_at_half_the_size():
+    model = convolution([("Mul", ["c", "k"], "y")], {"k": CHANNELS})
+    [before], size = run(model), len(model.graph.initializer[0].raw_data)
+    graph.halve(model)
+    onnx.checker.check_model(model)
+    [after] = run(model)
+    assert 0 < np.abs(after - before).max() < 2e-3 * np.abs(before).max()
+    held = {i.name.removesuffix("/half"): i for i in model.graph.initializer}
+    assert len(held["w"].raw_data) == size / 2
+    assert held["b"].data_type == TensorProto.FLOAT  # one number a channel: nothing to be won
+
+
+def test_weights_beyond_float16_are_not_halved():
+    model = convolution([("Mul", ["c", "k"], "y")], {"k": CHANNELS * 1e5})
+    with pytest.raises(ExportError, match=r"weights of at most 65504, .* received [\d.e+]+ in k: export without"):
+        graph.halve(model)

@@ -111,18 +111,19 @@ def test_what_was_measured(run, shipped):
     whole = load_embedder(run / "model.keras")[0].predict_on_batch(heard[None])[0]
     golden = np.array(record.golden.embedding)
     assert 0 < np.abs(golden - whole).max() < 0.01 * np.abs(whole).max()
-    assert record.golden.tolerance == pytest.approx(1e-4 * np.abs(golden).max(), rel=0.01)
+    largest = np.abs(golden).max()
+    assert record.golden.tolerance == pytest.approx({"keras": 1e-4 * largest, "onnx": 2e-3 * largest}, rel=0.01)
     assert 1e-6 < record.parity["rounding_max_difference"] < 0.05 and record.parity["rounding_min_cosine"] > 0.999
     assert set(record.parity) >= {"onnx_max_difference", "golden_onnxruntime", f"golden_{BACKEND}"}
     smaller = shipped / "checkpoints" / f"{NAME}.keras"
     np.testing.assert_allclose(load_embedder(smaller)[0].predict_on_batch(heard[None])[0], golden, atol=1e-5)
-    np.testing.assert_allclose(kerascola.Embedder(smaller.with_suffix(".onnx"))(heard, 16000), golden, atol=1e-4)
+    np.testing.assert_allclose(kerascola.Embedder(smaller.with_suffix(".onnx"))(heard, 16000), golden, atol=2e-3)
 
 
 def test_by_its_name(zoo):
     heard = sound(16000, 8000)
     expected = kerascola.Embedder(NAME)(heard, 16000)
-    np.testing.assert_allclose(kerascola.load(NAME).predict_on_batch(heard[None])[0], expected, atol=1e-4)
+    np.testing.assert_allclose(kerascola.load(NAME).predict_on_batch(heard[None])[0], expected, atol=2e-3)
 
 
 class Ours(keras.layers.Layer):
@@ -176,7 +177,11 @@ def test_a_second_one_joins_the_first_and_replaces_itself(run, zoo):
 
 def test_a_failure_leaves_the_zoo_as_it_was(run, zoo, monkeypatch):
     before = {path: path.read_bytes() for path in zoo.rglob("*") if path.is_file()}
-    monkeypatch.setattr("kerascola.zoo.checkpoint.export_onnx", lambda *args: (_ for _ in ()).throw(ZooError("no")))
+
+    def failing(*args, **options):
+        raise ZooError("no")
+
+    monkeypatch.setattr("kerascola.zoo.checkpoint.export_onnx", failing)
     with pytest.raises(ZooError):
         ship(run, NAME, Facts("s", "e", "MIT", "d", 1.0), [], zoo, [])
     assert before == {path: path.read_bytes() for path in zoo.rglob("*") if path.is_file()}
