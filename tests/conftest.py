@@ -36,6 +36,15 @@ def any_name(tmp_path) -> None:
     (tmp_path / os.fsdecode(b"\xff")).unlink()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def first_weights():
+    """Those of a network are of many shapes, each of which JAX would compile a drawing for."""
+    if BACKEND == "jax":
+        from drawn_by_numpy import initialise_by_numpy
+
+        initialise_by_numpy()
+
+
 @pytest.fixture(autouse=True, scope="module")
 def forget_compiled():
     """What JAX compiled for a file is of no use to the next, and would take gigabytes by the end."""

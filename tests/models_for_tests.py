@@ -95,7 +95,8 @@ def randomise(model: keras.Model, seed: int = 0) -> None:
     for layer in leaves(model):
         if layer.trainable:
             fan_out = 2 if isinstance(layer, layers.DepthwiseConv2D) else 1  # axes of a kernel that are not summed
-            layer.set_weights([drawn(rng, w.name, tuple(w.shape), fan_out) for w in layer.weights])
+            values = [drawn(rng, w.name, tuple(w.shape), fan_out) for w in layer.weights]
+            layer.set_weights([value.astype("float32") for value in values])
 
 
 def drawn(rng: np.random.Generator, name: str, shape: tuple[int, ...], fan_out: int) -> np.ndarray:
