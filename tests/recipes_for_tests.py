@@ -1,4 +1,4 @@
-"""The smallest recipe that learns, for the sounds of tests/training/conftest.py."""
+"""The smallest recipes that learn: RECIPE the sounds of tests/training/conftest.py, SMALL two classes of pitches."""
 
 CLIPS, EPOCHS, STEPS = 20, 5, 12  # two steps a pass, so that an epoch ends in the middle of nothing in particular
 RECIPE = f"""
@@ -14,4 +14,14 @@ objective: {{dimension: 32}}
 optimizer: {{learning_rate: 3.0e-3}}
 data: {{clip_seconds: 0.5}}
 train: {{batch_size: 8, epochs: {EPOCHS}, steps_per_epoch: {STEPS}}}
+"""
+SMALL = """
+base: cola
+frontend: {mels: 16}
+encoder: {name: small, filters: 4, dimension: 16, dropout: 0.0}
+views: {crop_seconds: 0.25, noise: 0.0}
+data: {clip_seconds: 0.5}
+finetune:
+  optimizer: {learning_rate: 0.03}
+  train: {batch_size: 8, epochs: 2, steps_per_epoch: 15}
 """

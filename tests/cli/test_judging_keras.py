@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import soundfile
+from recipes_for_tests import SMALL
 
 from kerascola import recipes
 from kerascola.cli import main
@@ -15,16 +16,6 @@ from kerascola.training.assembly import build, shipped
 pytestmark = pytest.mark.once("it trains and exports, which is tested on all")
 
 RATE = 16000
-SMALL = """
-base: cola
-frontend: {mels: 16}
-encoder: {name: small, filters: 4, dimension: 16, dropout: 0.0}
-views: {crop_seconds: 0.25, noise: 0.0}
-data: {clip_seconds: 0.5}
-finetune:
-  optimizer: {learning_rate: 0.03}
-  train: {batch_size: 8, epochs: 2, steps_per_epoch: 10}
-"""
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 import soundfile
+from recipes_for_tests import SMALL
 
 from kerascola import recipes
 from kerascola.data.sets import to_finetune
@@ -21,16 +22,6 @@ from kerascola.training.run import Run
 from kerascola.training.start import metadata_of, recipe_for, start_from, views_of
 
 RATE, CLIPS = 16000, 24
-SMALL = """
-base: cola
-frontend: {mels: 16}
-encoder: {name: small, filters: 4, dimension: 16, dropout: 0.0}
-views: {crop_seconds: 0.25, noise: 0.0}
-data: {clip_seconds: 0.5}
-finetune:
-  optimizer: {learning_rate: 0.03}
-  train: {batch_size: 8, epochs: 2, steps_per_epoch: 15}
-"""
 
 
 @pytest.fixture(scope="module")
