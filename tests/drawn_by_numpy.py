@@ -8,7 +8,8 @@ from keras.src.random.seed_generator import draw_seed
 
 
 def seeded(seed) -> np.random.Generator:
-    return np.random.default_rng(np.asarray(draw_seed(seed)))
+    """Without JAX where the seed is a number, as layers may be built while a call is traced."""
+    return np.random.default_rng(seed if isinstance(seed, int) else np.asarray(draw_seed(seed)))
 
 
 def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None) -> np.ndarray:

@@ -1,7 +1,9 @@
 """Small embedders with nothing left at its initial value, so that a lost, swapped or misfolded weight shows."""
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import keras
 import numpy as np
@@ -12,8 +14,8 @@ from kerascola.dsp.log_mel import PRESETS, LogMel
 from kerascola.dsp.sincnet import SincNet
 from kerascola.dsp.spec import FrontEnd, Waveform
 from kerascola.dsp.spectra import Spectra
+from kerascola.encoders import efficientnet, resnet, resnet1d
 from kerascola.encoders.build import build
-from kerascola.encoders.efficientnet import MIN_FRAMES, efficientnet
 from kerascola.frontends.frontend import frontend
 from kerascola.models.embedder import embedder
 from kerascola.runtime.metadata import Metadata
@@ -29,7 +31,7 @@ FRONT_ENDS: dict[str, FrontEnd] = {
     "waveform": Waveform(),
 }
 NARROW: dict[str, dict] = {
-    "efficientnet": {"width": 0.25, "depth": 0.1},
+    "efficientnet": {"width": 0.25, "depth": 1.0},
     "convnext": {"depths": (1, 1, 1, 1), "widths": (32, 8, 8, 8)},
     "resnet": {"width": 4},
     "vgg": {"width": 0.25, "dimension": 16},
@@ -39,9 +41,22 @@ NARROW: dict[str, dict] = {
 }
 
 
+@contextlib.contextmanager
+def few_blocks() -> Iterator[None]:
+    """The deepest networks with a block of each kind: further ones take time and show no more."""
+    stages, repeats = ((1, 16, 1, 1, 3), (6, 24, 2, 2, 5)), {18: (1, 1, 1, 1)}
+    with (
+        patch.object(efficientnet, "STAGES", stages),
+        patch.dict(resnet.REPEATS, repeats),
+        patch.dict(resnet1d.REPEATS, repeats),
+    ):
+        yield
+
+
 def narrow_embedder(encoder: str, front: str, **options) -> tuple[keras.Model, Metadata]:
     spec = FRONT_ENDS[front]
-    made, frames = build(encoder, spec.shape, **NARROW[encoder] | options)
+    with few_blocks():
+        made, frames = build(encoder, spec.shape, **NARROW[encoder] | options)
     model = embedder(frontend(spec), made)
     randomise(model)
     least, window = spec.samples(frames), max(spec.sample_rate // 2, spec.samples(frames))
@@ -50,8 +65,9 @@ def narrow_embedder(encoder: str, front: str, **options) -> tuple[keras.Model, M
 
 
 def tiny_embedder(spec: LogMel | None = None) -> keras.Model:
-    """The real thing at its narrowest: EfficientNet of one block a stage."""
-    model = embedder(frontend(spec or LogMel()), efficientnet(width=0.25, depth=0.3))
+    """The real thing at its narrowest, with its blocks of both kinds."""
+    with few_blocks():
+        model = embedder(frontend(spec or LogMel()), efficientnet.efficientnet(width=0.25))
     randomise(model)
     return model
 
@@ -80,7 +96,7 @@ def statistics_embedder() -> keras.Model:
 
 
 def metadata_of(model: keras.Model, **known) -> Metadata:
-    least = LogMel().samples(MIN_FRAMES)
+    least = LogMel().samples(efficientnet.MIN_FRAMES)
     fields = {"sample_rate": 16000, "window_samples": 8000, "hop_samples": 4000, "min_samples": least}
     return Metadata(**fields | {"dimension": int(model.output.shape[-1]), "recipe": "test"} | known)
 

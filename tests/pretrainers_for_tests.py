@@ -11,6 +11,7 @@ from kerascola.augment.views import Views
 from kerascola.models.pretrainer import Pretrainer
 from kerascola.objectives.nt_xent import NtXent
 from kerascola.objectives.objective import Objective
+from kerascola.training.step import give_weights
 
 CLIPS, SAMPLES, CROP, BANDS, DIMENSION = 8, 96, 64, 8, 6
 
@@ -38,8 +39,7 @@ def tiny_pretrainer(
     views = Views(crop_samples=CROP, noise=noise)
     model = Pretrainer(features, encoder, objective(), views, seed=3, clip_level=lambda clips: 3.0 * clips)
     model.compile(optimizer=optimizer or keras.optimizers.SGD(0.3, momentum=0.9))
-    model(batch(0))
-    model.optimizer.build(model.trainable_variables)
+    give_weights(model, batch(0))
     return model
 
 

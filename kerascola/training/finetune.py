@@ -36,6 +36,7 @@ from kerascola.training.loop import train
 from kerascola.training.optimizers import averaged, optimizer
 from kerascola.training.run import Row, Run
 from kerascola.training.start import Start, is_file, start_from, views_of
+from kerascola.training.step import give_weights
 from kerascola.training.swap import faster
 
 ORIGIN = "start.json"
@@ -68,8 +69,7 @@ def finetune(
     validate = validation(classifier, sets, recipe)
     run.begin(recipe, len(training))
     run.replace(run.path / ORIGIN, json.dumps(origin, indent=1).encode())
-    classifier(batches.few())  # builds every weight
-    classifier.optimizer.build(classifier.trainable_variables)
+    give_weights(classifier, batches.few())
     run.restore(classifier)
     with faster(classifier), logs.logs(run, recipe, log_to) as log:
         train(

@@ -22,6 +22,7 @@ from kerascola.training.further import begin_from, note_origin
 from kerascola.training.loop import train
 from kerascola.training.optimizers import averaged
 from kerascola.training.run import Run
+from kerascola.training.step import give_weights
 from kerascola.training.swap import faster
 
 
@@ -59,12 +60,11 @@ def pretrain(
         batches = Batches(recordings, *sizes, views, seed, labels, workers=workers)
     steps = recipe.train.steps_per_epoch or batches.steps_per_pass
     pretrainer, metadata = build(recipe, steps, classes)
-    pretrainer(batches.few())  # builds every weight
+    give_weights(pretrainer, batches.few())
     if start is not None:
         begin_from(start, recipe, pretrainer)
     note_origin(start, run)
     run.begin(recipe, len(batches))
-    pretrainer.optimizer.build(pretrainer.trainable_variables)
     run.restore(pretrainer)
     with faster(pretrainer), logs.logs(run, recipe, log_to) as log:
         train(recipe.train, pretrainer, batches, steps, run, log=log)

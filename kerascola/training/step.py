@@ -57,6 +57,12 @@ class Step:
         self.sync()
 
 
+def give_weights(model: Pretrainer, batch: Batch) -> None:
+    """Every one to the model and to its optimiser, by a batch's shapes: JAX would compile each operation on values."""
+    model({name: keras.KerasTensor(value.shape, value.dtype.name) for name, value in batch.items()})
+    model.optimizer.build(model.trainable_variables)
+
+
 def split(batch: Batch, size: int) -> list[Batch]:
     count = len(next(iter(batch.values())))
     if count % size:

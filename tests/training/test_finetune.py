@@ -5,7 +5,6 @@ import dataclasses
 import json
 import shutil
 
-import contracts
 import keras
 import numpy as np
 import pytest
@@ -43,18 +42,28 @@ def place(tmp_path_factory):
     return folder
 
 
+def train(folder, run, model="small.yaml", changes=(), resume=False, data="sounds.csv"):
+    """With changes to the recipe; returns the run and what was told."""
+    start = str(folder / model)
+    given = None if model.endswith(".yaml") else str(folder / "small.yaml")
+    recipe = recipe_for(start, given, list(changes))
+    return run, finetune(start, recipe, to_finetune(recipe, str(folder / data), RATE), run, resume)
+
+
 @pytest.fixture
 def tuned(place, tmp_path):
-    """Runs, with changes to the recipe; returns the run and what was told."""
+    """Runs of a test's own."""
 
-    def go(model: str = "small.yaml", changes=(), name="run", resume=False, data="sounds.csv"):
-        start = str(place / model)
-        given = None if model.endswith(".yaml") else str(place / "small.yaml")
-        recipe, run = recipe_for(start, given, list(changes)), Run(tmp_path / name)
-        sets = to_finetune(recipe, str(place / data), RATE)
-        return run, finetune(start, recipe, sets, run, resume)
+    def go(model: str = "small.yaml", changes=(), name="run", **options):
+        return train(place, Run(tmp_path / name), model, changes, **options)
 
     return go
+
+
+@pytest.fixture(scope="module")
+def straight(place):
+    """From a recipe, undisturbed."""
+    return train(place, Run(place / "straight"))
 
 
 def embeddings(path, seconds: float = 0.25):
@@ -82,12 +91,16 @@ def test_from_a_recipe_weights_are_random(place, tuned):
     assert told["test"]["accuracy"] > 0.8
     begun = json.loads((run.path / "start.json").read_text())
     assert (begun["model"], begun["sha256"], begun["classes"]) == (str(place / "small.yaml"), None, ["high", "low"])
-    run, told = tuned(changes=["finetune.frozen=true", "finetune.train.epochs=1"], name="frozen")
+
+
+@pytest.mark.once("which weights are begun with; that nothing moves them is tested from a file on every backend")
+def test_from_a_recipe_a_frozen_encoder_stays_random(place, tuned):
+    run, _ = tuned(changes=["finetune.frozen=true", "finetune.train.epochs=1"])
     np.testing.assert_allclose(embeddings(run.model), embeddings(place / "random.keras"), atol=1e-6)
 
 
-def test_what_it_leaves_is_plain_and_says_the_same(place, tuned):
-    run, told = tuned(changes=["finetune.train.epochs=1"])
+def test_what_it_leaves_is_plain_and_says_the_same(straight):
+    run, told = straight
     names = {"model.keras", "head.keras", "results.json", "predictions-test.csv", "predictions-valid.csv", "start.json"}
     assert names <= {path.name for path in run.path.iterdir()}
     assert json.loads((run.path / "results.json").read_text()) == told
@@ -110,9 +123,8 @@ def test_what_it_leaves_is_plain_and_says_the_same(place, tuned):
         assert row["predicted"] == metadata.labels[int(mean.argmax())]
 
 
-def test_stopped_and_resumed_it_ends_the_same(tuned, monkeypatch):
-    straight, expected = tuned()
-    own = Run.save
+def test_stopped_and_resumed_it_ends_the_same(straight, tuned, monkeypatch):
+    (undisturbed, expected), own = straight, Run.save
 
     def once(run, *args):
         own(run, *args)
@@ -123,7 +135,7 @@ def test_stopped_and_resumed_it_ends_the_same(tuned, monkeypatch):
         tuned(name="stopped")
     again, told = tuned(name="stopped", resume=True)
     assert len(again.history) == 2 and told.keys() == expected.keys()
-    for row, other in zip(again.history, straight.history, strict=True):
+    for row, other in zip(again.history, undisturbed.history, strict=True):
         assert row == pytest.approx(other, rel=1e-4)
 
 
@@ -155,6 +167,7 @@ def test_other_recordings_are_refused(place, tuned):
         tuned(changes=changes, data="list.csv", resume=True)
 
 
+@pytest.mark.once("which weights are judged and saved; averages are tested on every backend in test_optimizers.py")
 def test_what_is_told_is_of_the_averaged_weights_that_are_left(place, tuned):
     changes = ["finetune.optimizer={name: sgd, learning_rate: 0.3, ema: 0.99}", "finetune.train.epochs=1"]
     run, _ = tuned(changes=changes)
@@ -196,6 +209,7 @@ def test_few_labels_make_small_batches(tuned):
     assert run.clips == 6
 
 
+@pytest.mark.once("what is read and told; the loss of several labels is tested on every backend in tests/objectives")
 def test_several_labels(tuned, place):
     lines = ["path,label,split"]
     for n in range(CLIPS):
@@ -209,6 +223,7 @@ def test_several_labels(tuned, place):
     assert {row["label"] for row in rows} == {"even;low", "even;high", "low", "high"}
 
 
+@pytest.mark.once("which parts are built; on every backend they are in test_systems.py")
 def test_learnt_filters_and_two_towers_and_running_statistics_start_too(place):
     sizes = ["views.crop_seconds=0.25", "data.clip_seconds=0.5"]
     sound = np.random.default_rng(0).normal(size=(2, 4000)).astype(np.float32)
@@ -224,7 +239,7 @@ def test_learnt_filters_and_two_towers_and_running_statistics_start_too(place):
         start = start_from(name, recipe)
         assert bool(start.features.trainable_variables) == (name == "cola-leaf")
         assert start.standardise == (name == "uclser20-vgg")
-        found = [contracts.numbers(start.encoder(start.features(x))) for x in (sound, 0.5 * sound)]
+        found = [start.encoder.predict_on_batch(start.features.predict_on_batch(x)) for x in (sound, 0.5 * sound)]
         assert found[0].shape == (2, start.metadata.dimension)
         if name == "cola-leaf":
             np.testing.assert_allclose(*found, atol=1e-4)  # a quieter sound is brought to the same level

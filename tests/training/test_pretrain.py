@@ -27,7 +27,7 @@ from kerascola.training.descent import Lars
 from kerascola.training.optimizers import averaged
 from kerascola.training.pretrain import pretrain
 from kerascola.training.run import Run
-from kerascola.training.step import Step
+from kerascola.training.step import Step, give_weights
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +85,7 @@ def test_the_model_is_plain_trained_and_knows_how_it_is_used(straight, recipe):
     assert metadata.min_samples == 400 + 7 * 160  # 8 frames
     assert metadata.recipe == "tiny" and metadata.versions["trained on"] == keras.backend.backend()
 
-    pretrainer({"clips": np.zeros((2, 8000), np.float32), "starts": np.zeros((2, 2), np.int32)})
-    pretrainer.optimizer.build(pretrainer.trainable_variables)
+    give_weights(pretrainer, {"clips": np.zeros((2, 8000), np.float32), "starts": np.zeros((2, 2), np.int32)})
     pretrainer.load_weights(straight.weights(EPOCHS * STEPS))  # the checkpoint holds the very encoder that was saved
     np.testing.assert_allclose(untrained.predict_on_batch(waveform), embedding, atol=1e-6)
 
@@ -146,8 +145,7 @@ def test_the_average_is_shipped_and_the_weights_are_gone_on_with(place, tmp_path
     recipe, run = recipes.load(str(place / "tiny.yaml"), [*changes, "train.epochs=1"]), Run(tmp_path)
     trained = keras.saving.load_model(pretrain(recipe, place / "sounds", run))
     pretrainer, metadata = build(recipe, 6)
-    pretrainer({"clips": np.zeros((2, 8000), np.float32), "starts": np.zeros((2, 2), np.int32)})
-    pretrainer.optimizer.build(pretrainer.trainable_variables)
+    give_weights(pretrainer, {"clips": np.zeros((2, 8000), np.float32), "starts": np.zeros((2, 2), np.int32)})
     pretrainer.load_weights(run.weights(6))
     model, _ = shipped(recipe, pretrainer, metadata)
     waveform = np.random.default_rng(0).normal(size=(1, 4000)).astype(np.float32)

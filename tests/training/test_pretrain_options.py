@@ -18,7 +18,7 @@ from kerascola.training.assembly import build, shipped
 from kerascola.training.loop import stale
 from kerascola.training.pretrain import labels_of, pretrain
 from kerascola.training.run import Run
-from kerascola.training.step import Step
+from kerascola.training.step import Step, give_weights
 
 
 def test_running_statistics_ship_inside_the_front_end(place):
@@ -32,8 +32,7 @@ def test_running_statistics_ship_inside_the_front_end(place):
     drawn = collate(
         [views.draw(c, np.random.default_rng(k), lambda s: np.random.default_rng(s)) for k, c in enumerate(clips)]
     )
-    pretrainer({**batch, **drawn})
-    pretrainer.optimizer.build(pretrainer.trainable_variables)
+    give_weights(pretrainer, {**batch, **drawn})
     with Step(pretrainer) as step:
         for _ in range(3):
             step({**batch, **drawn})
@@ -77,8 +76,7 @@ def test_in_low_precision_the_loss_is_near_and_what_is_shipped_is_float32(place,
     pretrainer, _ = build(recipe, 2)
     assert isinstance(pretrainer.optimizer, keras.optimizers.LossScaleOptimizer) is (precision == "float16")
     assert keras.backend.standardize_dtype(pretrainer.encoder.output.dtype) == precision
-    pretrainer({"clips": np.zeros((2, 8000), np.float32), "starts": np.zeros((2, 2), np.int32)})
-    pretrainer.optimizer.build(pretrainer.trainable_variables)
+    give_weights(pretrainer, {"clips": np.zeros((2, 8000), np.float32), "starts": np.zeros((2, 2), np.int32)})
     run.open(recipe, resume=True)
     run.restore(pretrainer)
     for weight in pretrainer.encoder.weights:
@@ -155,8 +153,9 @@ def test_objectives_with_labels_or_a_target_train_and_go_on(labelled, place, tmp
     assert np.isfinite(run.history[0]["loss"])
     trained, again = build(recipe, 2, classes=2)[0], Run(tmp_path / "run")
     again.open(recipe, resume=True)
-    trained({**{"clips": np.zeros((2, 8000), np.float32), "starts": np.zeros((2, 2), np.int32)}, "labels": ZEROS})
-    trained.optimizer.build(trained.trainable_variables)
+    give_weights(
+        trained, {"clips": np.zeros((2, 8000), np.float32), "starts": np.zeros((2, 2), np.int32), "labels": ZEROS}
+    )
     again.restore(trained)
     if name == "byol":  # the target is in the checkpoint too, and is not the encoder any more
         pairs = [*zip(trained.encoder.weights, trained.target.weights, strict=True)]
@@ -199,7 +198,7 @@ def test_a_list_says_what_to_train_on_and_its_labels(place, tmp_path):
     assert run.clips == 16 and run.history[0]["cross_entropy"] > 0
 
 
-@pytest.mark.once("that labels reach the objective; test_finetune.py trains on several with every backend")
+@pytest.mark.once("that labels reach the objective; its loss is tested on every backend in tests/objectives")
 def test_several_labels_are_learnt_by_classify(place, tmp_path):
     labels = ["low;even", "low", "even"] * 6
     lines = [f"{place}/sounds/{n:02}.wav,{label}" for n, label in enumerate(labels)]
