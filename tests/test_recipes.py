@@ -9,6 +9,8 @@ from kerascola.dsp.log_mel import LogMel
 from kerascola.errors import RecipeError
 from kerascola.recipes.schema import Recipe
 
+pytestmark = pytest.mark.once("texts are read, nothing is run")
+
 
 @pytest.fixture
 def write(tmp_path):

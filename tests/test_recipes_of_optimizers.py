@@ -5,6 +5,8 @@ import pytest
 from kerascola import recipes
 from kerascola.errors import RecipeError
 
+pytestmark = pytest.mark.once("texts are read, nothing is run")
+
 
 @pytest.mark.parametrize(
     "changes, said",

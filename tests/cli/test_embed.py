@@ -11,6 +11,8 @@ from onnx_models import METADATA, write_statistics_model
 from kerascola import Embedder
 from kerascola.cli import main
 
+pytestmark = pytest.mark.once("an ONNX file, which no backend runs")
+
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):

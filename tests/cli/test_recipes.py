@@ -7,6 +7,8 @@ import yaml
 from kerascola import recipes
 from kerascola.cli import main
 
+pytestmark = pytest.mark.once("texts are read, nothing is run")
+
 
 def test_list_is_a_line_each(capsys):
     assert main(["recipes", "list"]) == 0

@@ -3,6 +3,8 @@ import pytest
 
 from kerascola.evaluation.retrieval import retrieve, similarities, unit
 
+pytestmark = pytest.mark.once("NumPy, whatever Keras runs on")
+
 
 def by_hand(similarity) -> tuple[float, float, float]:
     """Recall at 1 and 5, mean reciprocal rank: the right answer comes last among those it ties with."""

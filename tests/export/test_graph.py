@@ -9,6 +9,8 @@ from onnx import TensorProto, helper, numpy_helper
 from kerascola.errors import ExportError
 from kerascola.export import graph
 
+pytestmark = pytest.mark.once("graphs made by hand, without Keras")
+
 RNG = np.random.default_rng(0)
 WEIGHT = RNG.normal(size=(4, 3, 3, 3))
 BIAS = RNG.normal(size=4)

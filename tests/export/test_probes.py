@@ -6,6 +6,8 @@ import pytest
 from kerascola.export import probes
 from kerascola.runtime.metadata import Metadata
 
+pytestmark = pytest.mark.once("NumPy, whatever Keras runs on")
+
 METADATA = Metadata(sample_rate=8000, window_samples=4000, hop_samples=2000, min_samples=900, dimension=8)
 
 

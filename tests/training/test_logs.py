@@ -13,6 +13,8 @@ from kerascola.errors import TrainingError
 from kerascola.training.logs import logs
 from kerascola.training.run import Run
 
+pytestmark = pytest.mark.once("numbers are written, whatever they were computed on")
+
 RECIPE = recipes.load("cola")
 
 

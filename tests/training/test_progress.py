@@ -8,6 +8,8 @@ from rich.console import Console
 from kerascola.training import progress
 from kerascola.training.progress import Bar
 
+pytestmark = pytest.mark.once("a line on a terminal")
+
 
 class Clock:
     """Which goes on by what it is told alone."""
