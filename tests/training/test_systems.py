@@ -20,6 +20,7 @@ SMALL = {
     "resnet1d": ["encoder.width=8"],
     "vgg": ["encoder.width=0.125", "encoder.dimension=16"],
     "crnn": ["encoder.filters=8", "encoder.units=8"],
+    "small": ["encoder.filters=8", "encoder.dimension=16"],
 }
 # Learnt front ends stand before a quick one: theirs is trained in `cola`.
 LEARNT = ["encoder={name: small, filters: 4, dimension: 16}"]
@@ -31,6 +32,7 @@ AGAIN = ("clar-1d", "clar-2d", "cola-fma")
 # What one of these does, another does too: no step of its own has to be compiled for it.
 LIKE = {"cola-dot": "cola", "demo": "cola", "cola-convnext-large": "cola-convnext-tiny", "cola-resnet18": "cola"}
 LIKE |= {"cola-effnetb0": "cola-convnext-tiny", "clar-2d-fade-mask": "clar-2d"}
+LIKE |= {"synth-effnetb0": "synth-small", "synth-resnet18": "synth-small"}
 
 
 def small(name: str) -> recipes.Recipe:
