@@ -102,10 +102,23 @@ def blocks(source: Source) -> Iterator[np.ndarray]:
 
 def prepare(array: Any, array_rate: int, rate: int, name: str = "the array") -> np.ndarray:
     """[samples] or [samples, channels] -> mono float32 at `rate`; the array itself if that is what it is."""
+    array_rate, rate = check_rate(array_rate, f"the rate of {name}"), check_rate(rate, "rate")
+    mono = mixed_down(array, name)
+    if not len(mono):
+        raise AudioError(f"{name}: expected sound, received no samples ({list(np.shape(array))}). Leave it out")
+    samples = _finite(np.concatenate(list(resample([mono], array_rate, rate))), name)
+    if not len(samples):
+        raise AudioError(
+            f"{name}: expected at least one sample at {rate} Hz, received {len(mono)} at {array_rate} Hz. Leave it out"
+        )
+    return samples
+
+
+def mixed_down(array: Any, name: str = "the array") -> np.ndarray:
+    """[samples] or [samples, channels] -> mono float32 at full scale 1, of the same rate."""
     if not isinstance(array, np.ndarray) and not hasattr(array, "__array__"):
         raise AudioError(f"{name}: expected a numpy array, received a {type(array).__name__}. Convert it")
     array = np.asarray(array)
-    array_rate, rate = check_rate(array_rate, f"the rate of {name}"), check_rate(rate, "rate")
     kind = array.dtype.name
     if kind not in FULL_SCALE and kind not in ("float32", "float64"):
         raise AudioError(
@@ -122,20 +135,12 @@ def prepare(array: Any, array_rate: int, rate: int, name: str = "the array") -> 
             f"{name}: expected the shape [samples, channels] with at most {MOST_CHANNELS} channels, received "
             f"{list(array.shape)}. Pass array.T for [channels, samples], or several clips as a list of arrays"
         )
-    if not array.size:
-        raise AudioError(f"{name}: expected sound, received no samples ({list(array.shape)}). Leave it out")
-    mono = array if array.ndim == 1 else array.mean(axis=1)
+    mono = array.mean(axis=1) if array.ndim == 2 and array.size else array.reshape(-1)
     if kind in FULL_SCALE:
         zero, scale = FULL_SCALE[kind]
         mono = (mono - np.float64(zero)) / scale
     with np.errstate(over="ignore"):  # beyond float32 becomes inf, which the next line refuses
-        mono = _finite(mono.astype(np.float32, copy=False), name)
-    samples = _finite(np.concatenate(list(resample([mono], array_rate, rate))), name)
-    if not len(samples):
-        raise AudioError(
-            f"{name}: expected at least one sample at {rate} Hz, received {len(mono)} at {array_rate} Hz. Leave it out"
-        )
-    return samples
+        return _finite(mono.astype(np.float32, copy=False), name)
 
 
 def describe(source: Any) -> str:

@@ -1,7 +1,7 @@
 """Mono float32 from one sample rate to another, block by block."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from numbers import Real
 from typing import Any
 
@@ -10,6 +10,7 @@ import soxr
 
 from kerascola.errors import AudioError
 
+NOTHING = np.zeros(0, np.float32)
 LOWEST, HIGHEST = 100, 10_000_000  # Hz; soxr crashes the process at ratios far outside of these
 
 
@@ -26,10 +27,16 @@ def check_rate(rate: Any, what: str) -> int:
 
 def resample(blocks: Iterable[np.ndarray], source_rate: int, rate: int) -> Iterator[np.ndarray]:
     """Sample k of what comes out is the sound at second k / rate, however it was cut into blocks."""
-    if source_rate == rate:
-        yield from blocks
-        return
-    stream = soxr.ResampleStream(source_rate, rate, 1, dtype="float32", quality="HQ")
+    step = resampler(source_rate, rate)
     for block in blocks:
-        yield stream.resample_chunk(np.ascontiguousarray(block))
-    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+        yield step(block)
+    if source_rate != rate:
+        yield step(NOTHING, last=True)
+
+
+def resampler(source_rate: int, rate: int) -> Callable[..., np.ndarray]:
+    """block, last=False -> what is known of the sound at the other rate by then."""
+    if source_rate == rate:
+        return lambda block, last=False: block
+    stream = soxr.ResampleStream(source_rate, rate, 1, dtype="float32", quality="HQ")
+    return lambda block, last=False: stream.resample_chunk(np.ascontiguousarray(block), last=last)

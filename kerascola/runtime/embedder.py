@@ -15,6 +15,7 @@ from kerascola.runtime.clip import is_several, load
 from kerascola.runtime.models import model_file
 from kerascola.runtime.packing import Batch, Packing
 from kerascola.runtime.session import INPUT, OUTPUT, Provider, check_count, first_line, open_session
+from kerascola.runtime.streaming import Stream
 
 
 @dataclass
@@ -75,14 +76,13 @@ class Embedder:
         hop = self.metadata.hop_samples if hop_seconds is None else self._hop(hop_seconds)
         waveform = load(audio, rate, self.sample_rate)
         starts = windows(len(waveform), self.metadata.window_samples, hop)
-        vectors = np.empty((len(starts), self.dimension), np.float32)
-        for i in range(0, len(starts), self.batch_size):
-            part = starts[i : i + self.batch_size]
-            vectors[i : i + len(part)] = self.run([self._window(waveform, start) for start in part])
-        if not np.isfinite(vectors).all():
-            raise ModelError(self._not_finite("the clip"))
         length = min(len(waveform), self.metadata.window_samples)
-        return vectors, (starts + length / 2) / self.sample_rate
+        return self._vectors(waveform, starts), (starts + length / 2) / self.sample_rate
+
+    def stream(self, rate: int, hop_seconds: float | None = None) -> Stream:
+        """For sound of that rate that comes in chunks: stream(chunk), ..., stream.end() give what `frames` would."""
+        hop = self.metadata.hop_samples if hop_seconds is None else self._hop(hop_seconds)
+        return Stream(self._vectors, self.metadata.window_samples, hop, self.sample_rate, rate)
 
     def each(
         self, clips: Iterable[Any], rate: int | None = None, on_error: Literal["raise", "return"] = "raise"
@@ -145,6 +145,16 @@ class Embedder:
                 raise ModelError(self._not_finite(f"item {index}"))
             else:
                 yield index, ModelError(self._not_finite("the clip"))
+
+    def _vectors(self, waveform: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        """Of a waveform's windows, a batch at a time."""
+        vectors = np.empty((len(starts), self.dimension), np.float32)
+        for i in range(0, len(starts), self.batch_size):
+            part = starts[i : i + self.batch_size]
+            vectors[i : i + len(part)] = self.run([self._window(waveform, start) for start in part])
+        if not np.isfinite(vectors).all():
+            raise ModelError(self._not_finite("the clip"))
+        return vectors
 
     def _window(self, waveform: np.ndarray, start: int) -> np.ndarray:
         window = waveform[start : start + self.metadata.window_samples]

@@ -1,0 +1,55 @@
+"""Sound that comes in chunks: the embeddings of its windows as they are complete."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from kerascola.audio.read import mixed_down
+from kerascola.audio.resample import NOTHING, check_rate, resampler
+from kerascola.errors import AudioError
+
+
+class Stream:
+    """stream(chunk) -> the windows that it completes, stream.end() -> those that are left.
+
+    Together they are what `Embedder.frames` gives of the whole sound: vectors [n, dimension], and the windows' centres
+    in seconds [n]; n is often 0. A chunk is [samples] or [samples, channels] of any length. No more of the sound than a
+    window is kept.
+    """
+
+    def __init__(
+        self, embed: Callable[[np.ndarray, np.ndarray], np.ndarray], window: int, hop: int, model_rate: int, rate: int
+    ) -> None:
+        """`embed` takes a waveform and the windows' starts."""
+        self.embed, self.window, self.hop, self.model_rate = embed, window, hop, model_rate
+        self.resample = resampler(check_rate(rate, "the rate of the stream"), model_rate)
+        self.kept, self.begin = NOTHING, 0  # the end of the sound at the model's rate, and where in it that begins
+        self.next = 0  # where the next window starts
+        self.ended = False
+
+    def __call__(self, chunk: Any) -> tuple[np.ndarray, np.ndarray]:
+        if self.ended:
+            raise AudioError("expected no chunk after end(), received one. Begin another stream")
+        return self._complete(self.resample(mixed_down(chunk, "the chunk")))
+
+    def end(self) -> tuple[np.ndarray, np.ndarray]:
+        """With a window that ends where the sound does, or all of it where it is shorter than one."""
+        if self.ended:
+            raise AudioError("expected end() once, received another. Begin another stream")
+        self.ended = True
+        return self._complete(self.resample(NOTHING, last=True))
+
+    def _complete(self, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self.kept = np.concatenate([self.kept, new])
+        total = self.begin + len(self.kept)
+        starts = np.arange(self.next, total - self.window + 1, self.hop)
+        self.next += self.hop * len(starts)
+        reached = self.next - self.hop + self.window if self.next else 0
+        if self.ended and total > reached:
+            starts = np.append(starts, max(0, total - self.window))
+        vectors = self.embed(self.kept, starts - self.begin)
+        seconds = (starts + min(total, self.window) / 2) / self.model_rate
+        needed = max(self.begin, min(self.next, total - self.window))
+        self.kept, self.begin = self.kept[needed - self.begin :].copy(), needed
+        return vectors, seconds
