@@ -11,7 +11,7 @@ from kerascola.errors import DataError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("out", metavar="OUT", help="a folder that is new or empty")
+    parser.add_argument("out", metavar="OUT", help="a folder: new or empty, or one where this was begun before")
     parser.add_argument("--n", type=int, default=1000, metavar="COUNT", help="sounds (default: %(default)s)")
     parser.add_argument("--classes", type=int, default=10, metavar="COUNT", help="default: %(default)s")
     parser.add_argument("--seconds", type=float, default=1.0, metavar="S", help="of each (default: %(default)s)")
@@ -44,6 +44,3 @@ def check(args: argparse.Namespace) -> None:
     for name, (least, most) in limits.items():
         if not least <= (value := getattr(args, name)) <= most:
             raise DataError(f"expected --{name} from {least:g} to {most:g}, received {value:g}")
-    out = Path(args.out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DataError(f"{out}: expected a folder that is new or empty, received one that is not. Name another")

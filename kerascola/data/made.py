@@ -1,5 +1,7 @@
 """Labelled sounds as files, made without Keras: for trials, and to hear what `--data synth` trains on."""
 
+import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,10 +10,13 @@ import soundfile
 
 from kerascola.data import arrays, synth, voices
 from kerascola.data.draws import collate, generator
+from kerascola.data.files import write_whole
+from kerascola.errors import DataError
 
 PROTOTYPES, SOUNDS, NOISE = 0, 1, 2  # what is drawn for
 AT_A_TIME = 16
 FULL = 0.99  # of full scale
+ASKED = "synth.json"  # what is being made
 
 
 def write_sounds(
@@ -19,12 +24,18 @@ def write_sounds(
 ) -> Iterator[Path]:
     """FOLDER/CLASS/NUMBER.wav, the classes in turn. A class is a sound, and others within `delta` of it.
 
-    Sound number n depends on its class, the seed and n only.
+    Sound number n depends on its class, the seed and n only. What an earlier call with the same arguments left there
+    stays, so that it goes on where that was stopped.
     """
+    begin_or_go_on(folder, dict(n=count, classes=classes, seconds=seconds, rate=rate, delta=delta, seed=seed))
     prototypes = [voices.draw(generator(seed, PROTOTYPES, n)) for n in range(classes)]
     digits = len(str(count - 1)), len(str(classes - 1))
     for begin in range(0, count, AT_A_TIME):
         numbers = range(begin, min(begin + AT_A_TIME, count))
+        paths = [folder / f"{n % classes:0{digits[1]}d}" / f"{n:0{digits[0]}d}.wav" for n in numbers]
+        if all(path.is_file() for path in paths):
+            yield from paths
+            continue
         alike = [voices.alike(prototypes[n % classes], delta, generator(seed, SOUNDS, n)) for n in numbers]
         noises = [generator(seed, NOISE, n) for n in numbers]
 
@@ -32,9 +43,24 @@ def write_sounds(
             return np.stack([noise.standard_normal(shape[1:], np.float32) for noise in noises])
 
         made = synth.render(collate(alike), round(seconds * rate), rate, normal, arrays)
-        for n, sound in zip(numbers, made, strict=True):
-            path = folder / f"{n % classes:0{digits[1]}d}" / f"{n:0{digits[0]}d}.wav"
+        for path, sound in zip(paths, made, strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with soundfile.SoundFile(path, "w", rate, 1, "PCM_16") as file:
-                file.write(sound * min(1.0, FULL / np.abs(sound).max()))
+            with io.BytesIO() as content:
+                loud = sound * min(1.0, FULL / np.abs(sound).max())
+                soundfile.write(content, loud, rate, "PCM_16", format="WAV")
+                write_whole(path, content.getvalue())
             yield path
+
+
+def begin_or_go_on(folder: Path, asked: dict[str, float]) -> None:
+    """The folder is new or empty, or an earlier call began the same there."""
+    told = folder / ASKED
+    if told.is_file():
+        if (before := json.loads(told.read_text())) != asked:
+            other = [f"--{name} {before.get(name)}" for name in asked if before.get(name) != asked[name]]
+            raise DataError(f"{folder} was begun with {', '.join(other)}: say that again, or name another folder")
+        return
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"{folder}: expected a folder that is new or empty, received one that is not. Name another")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(told, json.dumps(asked).encode())

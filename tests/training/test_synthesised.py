@@ -127,12 +127,33 @@ def test_files_of_classes(tmp_path):
 
 
 @once
+def test_what_was_stopped_goes_on(tmp_path):
+    """The sounds that were whole are left alone, and in the end all are what they would have been."""
+    asked = 40, 4, 0.2, 8000, 0.05, 1
+    whole = {path.name: path.read_bytes() for path in write_sounds(tmp_path / "whole", *asked)}
+    made = write_sounds(tmp_path / "stopped", *asked)
+    first = [next(made) for _ in range(20)]
+    made.close()
+    assert len(list((tmp_path / "stopped").rglob("*.wav"))) == 20
+    dates = [path.stat().st_mtime_ns for path in first[:16]]
+    assert {path.name: path.read_bytes() for path in write_sounds(tmp_path / "stopped", *asked)} == whole
+    assert [path.stat().st_mtime_ns for path in first[:16]] == dates
+    with pytest.raises(DataError, match=r"stopped was begun with --seconds 0.2, --seed 1: say that again, or name"):
+        next(write_sounds(tmp_path / "stopped", 40, 4, 0.3, 8000, 0.05, 2))
+
+
+@once
 def test_the_command_says_what_it_takes(tmp_path, capsys):
     out = str(tmp_path / "sounds")
-    assert main(["synth", out, "--n", "4", "--classes", "2", "--seconds", "0.2"]) == 0
-    assert "4 sounds of 2 classes" in capsys.readouterr().out
+    for _ in range(2):
+        assert main(["synth", out, "--n", "4", "--classes", "2", "--seconds", "0.2"]) == 0
+        assert "4 sounds of 2 classes" in capsys.readouterr().out
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine.txt").touch()
+    assert main(["synth", str(tmp_path / "other")]) == 1
+    assert "new or empty" in capsys.readouterr().err
     for arguments, said in (
-        ((), "new or empty"),
+        ((), "was begun with --n 4, --classes 2, --seconds 0.2"),
         (("--classes", "9", "--n", "8"), "--n from 9 to"),
         (("--seconds", "0"), "--seconds from 0.1 to 600, received 0"),
     ):
