@@ -111,8 +111,10 @@ def test_who_reads_and_what_becomes_of_bad_files(trained, monkeypatch, capsys):
     for cores, workers in ((2, 0), (4, 0), (8, 4), (64, 8)):
         monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
         assert main(["pretrain", "cola", "--data", "x"]) == 0
-        assert trained[-1][-1] == {"on_bad_file": "fail", "workers": workers}
+        assert trained[-1][-1] == {"start": None, "on_bad_file": "fail", "workers": workers}
     assert main(["pretrain", "cola", "--data", "x", "--workers", "3", "--on-bad-file", "skip"]) == 0
-    assert trained[-1][-1] == {"on_bad_file": "skip", "workers": 3}
+    assert trained[-1][-1] == {"start": None, "on_bad_file": "skip", "workers": 3}
+    assert main(["pretrain", "cola", "--data", "x", "--from", "mine.keras"]) == 0
+    assert trained[-1][-1]["start"] == "mine.keras"
     assert main(["pretrain", "cola", "--data", "x", "--workers", "-1"]) == 1
     assert "--workers: expected 0 or more, received -1" in capsys.readouterr().err

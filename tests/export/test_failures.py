@@ -30,7 +30,7 @@ def served(monkeypatch, lowered):
     """Both writers without their minutes; `served.change` is what the artefact does to Keras's embeddings."""
     served = SimpleNamespace(change=lambda embeddings: embeddings)
 
-    def lower(model, metadata, say):
+    def lower(model, metadata, say, half):
         served.model = model
         copy = onnx.ModelProto()
         copy.CopyFrom(lowered)
