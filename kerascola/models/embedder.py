@@ -80,6 +80,7 @@ def metadata_of(path: str | Path) -> Metadata:
             f"{path} says nothing of itself: it was saved again by Keras. Expected the file as `kerascola pretrain` "
             "wrote it"
         )
-    if metadata.labels:
-        raise ModelError(f"{path} is a linear layer, of {len(metadata.labels)} classes: expected model.keras beside it")
+    if metadata.heads:
+        count = sum(len(one.labels) for one in metadata.heads.values())
+        raise ModelError(f"{path} is a head, of {count} classes: expected the encoder, as model.keras beside it")
     return metadata

@@ -15,9 +15,11 @@ from kerascola.encoders.efficientnet import efficientnet
 from kerascola.errors import ModelError
 from kerascola.frontends.frontend import frontend
 from kerascola.models.embedder import embedder, load_embedder, save_embedder
-from kerascola.runtime.metadata import Metadata
+from kerascola.runtime.metadata import Classes, Metadata
 
-METADATA = Metadata(16000, 16000, 8000, 2800, 320, recipe="tiny", labels=("a", "b"), versions={"keras": "x"})
+METADATA = Metadata(
+    16000, 16000, 8000, 2800, 320, recipe="tiny", heads={"": Classes(("a", "b"))}, versions={"keras": "x"}
+)
 
 OTHER = {"tensorflow": "torch", "torch": "jax", "jax": "tensorflow"}
 

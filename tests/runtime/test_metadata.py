@@ -4,11 +4,13 @@ import pytest
 from onnx_models import METADATA
 
 from kerascola.errors import ModelError
-from kerascola.runtime.metadata import FORMAT_KEY, Metadata
+from kerascola.runtime.metadata import FORMAT_KEY, Classes, Metadata
 
 
 def test_it_comes_back_as_it_went_in():
-    rich = Metadata(22050, 22050, 11025, 660, 512, "cola", "CC0", ("a", "b"), {"keras": "3"}, {"worst": 1e-6})
+    rich = Metadata(
+        22050, 22050, 11025, 660, 512, "cola", "CC0", {"": Classes(("a", "b"), True)}, {"keras": "3"}, {"worst": 1e-6}
+    )
     props = rich.to_props()
     assert all(isinstance(value, str) for value in props.values())  # as ONNX needs them
     assert Metadata.from_props(props, "x.onnx") == rich

@@ -106,7 +106,7 @@ def test_what_it_leaves_is_plain_and_says_the_same(straight):
     assert json.loads((run.path / "results.json").read_text()) == told
     embed, head = (keras.saving.load_model(run.path / name, safe_mode=True) for name in ("model.keras", "head.keras"))
     _, metadata = load_embedder(run.path / "head.keras")
-    assert metadata.labels == ("high", "low") and metadata.recipe == "small"
+    assert metadata.heads[""].labels == ("high", "low") and metadata.recipe == "small"
     assert (metadata.window_samples, metadata.min_samples) == (4000, 4000)
     with (run.path / "predictions-test.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -120,7 +120,7 @@ def test_what_it_leaves_is_plain_and_says_the_same(straight):
         mean = logits.astype(np.float64).mean(axis=0)
         expected = np.exp(mean) / np.exp(mean).sum()
         np.testing.assert_allclose([float(row["high"]), float(row["low"])], expected, atol=2e-5)
-        assert row["predicted"] == metadata.labels[int(mean.argmax())]
+        assert row["predicted"] == metadata.heads[""].labels[int(mean.argmax())]
 
 
 def test_stopped_and_resumed_it_ends_the_same(straight, tuned, monkeypatch):
