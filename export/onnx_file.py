@@ -117,7 +117,10 @@ def lower(model: keras.Model, metadata: Metadata, say: Say, half: bool = False) 
     if parts is None:
         say(f"no sub-models `frontend` and `encoder`: lowering the whole model from {backend}")
         if half:
-            raise ExportError("fp16 is for the encoder's weights, and this model has no sub-model `encoder`")
+            raise ExportError(
+                "fp16 is for the encoder's weights, and this model is not a `frontend` and an `encoder`: leave "
+                "--quantize out"
+            )
         proto = lower_one(model, metadata.min_samples)
     else:
         frontend, encoder = parts
