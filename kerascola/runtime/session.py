@@ -8,6 +8,7 @@ from typing import Any
 import onnxruntime
 
 from kerascola.errors import KerascolaError, ModelError
+from kerascola.runtime.declared import declared
 from kerascola.runtime.metadata import Metadata
 
 INPUT, OUTPUT = "waveform", "embedding"  # float32 [batch, samples] -> float32 [batch, dimension]
@@ -20,10 +21,12 @@ def open_session(
 ) -> tuple[onnxruntime.InferenceSession, Metadata]:
     path = _checked_path(model)
     wanted = _checked_providers(providers)
+    metadata = Metadata.from_props(declared(path), str(path))
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     # 0: onnxruntime chooses
     options.intra_op_num_threads = check_count(0 if threads is None else threads, "threads", least=0)
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # and not its own, whatever the name is
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=wanted)
     except Exception as error:  # onnxruntime's errors share no base class of their own
@@ -31,7 +34,6 @@ def open_session(
             f"{path}: expected an ONNX model that onnxruntime {onnxruntime.__version__} can open, received: "
             f"{first_line(error)}. Export the Keras model again: kerascola-export MODEL.keras"
         ) from error
-    metadata = Metadata.from_props(session.get_modelmeta().custom_metadata_map, str(path))
     _check_contract(session, metadata, path)
     names = [p if isinstance(p, str) else p[0] for p in wanted]
     missing = [name for name in names if name not in session.get_providers()]

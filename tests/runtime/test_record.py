@@ -25,7 +25,7 @@ def test_what_is_written_is_read():
         (("dimension",), True, "expected a whole number, received True"),
         (("dimension",), 5, "golden.embedding: expected 5 numbers, received 4"),
         (("sample_rate",), 0, "sample_rate: expected a whole number from 1, received 0"),
-        (("hours",), float("nan"), "hours: expected a number, received nan"),
+        (("hours",), float("nan"), "expected the index of a zoo, which is JSON, received: NaN"),
         (("summary",), None, "summary: expected text, received None"),
         (("metrics", 1, "interval"), [0.1], r"metrics\[1\].interval: expected a list of 2, received \[0.1\]"),
         (("metrics", 0, "valeu"), 1, r"metrics\[0\]: unknown key 'valeu'; did you mean 'value'"),
