@@ -15,7 +15,7 @@ from onnx import helper
 
 import kerascola
 from kerascola.dsp.log_mel import PRESETS, LogMel
-from kerascola.errors import ExportError, RecipeError
+from kerascola.errors import ExportError
 from kerascola.export import graph, probes
 from kerascola.export.log_mel_graph import OPSET, log_mel_graph
 from kerascola.export.verify import FLOAT16, FLOAT32, Waves, verify
@@ -126,7 +126,7 @@ def log_mels(metadata: Metadata) -> list[LogMel]:
         return [] if metadata.frontend else presets
     try:
         return [LogMel(**metadata.frontend), *presets]
-    except (TypeError, RecipeError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise ExportError(f"the model's metadata has a log-mel front end that cannot be: {error}") from error
 
 

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from kerascola.errors import ModelError
+from kerascola.errors import ModelError, shown
 from kerascola.runtime.wire import BYTES, VARINT, VARINTS, Found, fields, once, signed, text
 
 MOST_BYTES = (1 << 31) - 1  # of any protobuf
 MOST_NUMBERS = 1 << 26  # of a tensor that is not in the file but made: 256 MB
+MOST_AXES = 64
 MOST_SAID = 1 << 20  # bytes of metadata
 DEEPEST = 8  # graphs inside each other
 DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
@@ -39,6 +40,7 @@ TENSOR |= {14: VARINT}
 T_DIMS, T_TYPE, T_FLOATS, T_INT32, T_INT64, T_NAME, T_RAW, T_DOUBLES, T_UINT64, T_EXTERNAL, T_PLACE = TENSOR
 ENTRY = {1: BYTES, 2: BYTES}  # a key and its value
 VALUE = {1: BYTES, 2: BYTES}  # a name and a type, which is {1 or 8: {2: {1: dimensions}}}
+AXIS = {1: VARINTS, 2: BYTES}  # how long, or its name
 
 # Bits of a number of each type but text.
 BITS = {1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 14: 64, 15: 128, 16: 16}
@@ -146,7 +148,7 @@ def node(message: memoryview, depth: int, seen: Seen) -> None:
             graph(each, depth + 1, seen)
         if kind.startswith("Random"):
             numbers = fields(one, INTEGERS)
-            bounded(kind, math.prod(signed(numbers, 8)))
+            bounded(kind, math.prod(signed(numbers, 8)[:MOST_AXES]))
 
 
 def weights(message: memoryview) -> Found:
@@ -161,7 +163,7 @@ def weights(message: memoryview) -> Found:
     dims, kind = signed(found, T_DIMS), once(found, T_TYPE, 0)
     if kind not in BITS:
         raise ModelError(f"weights of the type {kind}")
-    if not all(0 <= size <= MOST_BYTES for size in dims):
+    if len(dims) > MOST_AXES or not all(0 <= size <= MOST_BYTES for size in dims):
         raise ModelError(f"weights of the shape {shown(dims)}")
     needed = math.prod(dims) * BITS[kind]
     raw = len(once(found, T_RAW))
@@ -177,7 +179,7 @@ def weights(message: memoryview) -> Found:
 def integers(tensor: Found) -> list[int]:
     """Of a tensor of sizes; 0 for any other."""
     kind, raw = once(tensor, T_TYPE, 0), once(tensor, T_RAW)
-    if kind not in (INT32, INT64):
+    if kind not in (INT32, INT64) or math.prod(signed(tensor, T_DIMS)) > MOST_AXES:
         return [0]
     if len(raw):
         return np.frombuffer(raw, "<i4" if kind == INT32 else "<i8").tolist()
@@ -190,17 +192,15 @@ def shape(message: memoryview) -> None:
     text(once(found, 1))
     kinds = fields(once(found, 2), {1: BYTES, 8: BYTES})  # dense and sparse
     for number in kinds:
-        axes = fields(once(fields(once(kinds, number), {2: BYTES}), 2), {1: BYTES}).get(1, [])
-        sizes = [size for axis in axes for size in signed(fields(axis, {1: VARINTS}), 1)]
-        if min(sizes, default=0) < 0 or math.prod(sizes) > MOST_BYTES:
+        inside = fields(once(fields(once(kinds, number), {2: BYTES}), 2), {1: BYTES}).get(1, [])
+        axes = [fields(axis, AXIS) for axis in inside]
+        sizes = [size for axis in axes for size in signed(axis, 1)]
+        for axis in axes:
+            text(once(axis, 2))
+        if len(sizes) > MOST_AXES or min(sizes, default=0) < 0 or math.prod(sizes) > MOST_BYTES:
             raise ModelError(f"a tensor of the shape {shown(sizes)}")
 
 
 def bounded(kind: str, size: int) -> None:
     if size > MOST_NUMBERS:
-        raise ModelError(f"the operator {kind} that makes {size:.3g} numbers, of at most {MOST_NUMBERS}")
-
-
-def shown(value: Any) -> str:
-    found = repr(value)
-    return found if len(found) <= 80 else f"{found[:76]} ..."
+        raise ModelError(f"the operator {kind} that makes more than {MOST_NUMBERS} numbers")

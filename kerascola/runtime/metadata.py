@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kerascola.audio.resample import LOWEST
-from kerascola.errors import ModelError
+from kerascola.errors import ModelError, shown
 from kerascola.runtime.archive import member
 from kerascola.runtime.typed import parsed, read_json, wrong
 
@@ -52,7 +52,7 @@ class Metadata:
         if props.get(FORMAT_KEY) != FORMAT:
             raise ModelError(
                 f"{source} was not made by this version of kerascola-export: expected the metadata key "
-                f"{FORMAT_KEY!r} = {FORMAT!r}, received {props.get(FORMAT_KEY)!r}. "
+                f"{FORMAT_KEY!r} = {FORMAT!r}, received {shown(props.get(FORMAT_KEY))}. "
                 "Export the Keras model again: kerascola-export MODEL.keras"
             )
         texts = {f.name for f in fields(cls) if f.type in (str, "str")}

@@ -7,7 +7,7 @@ from typing import Any
 
 import onnxruntime
 
-from kerascola.errors import KerascolaError, ModelError
+from kerascola.errors import KerascolaError, ModelError, shortened, shown
 from kerascola.runtime.declared import declared
 from kerascola.runtime.metadata import Metadata
 
@@ -53,7 +53,7 @@ def check_count(value: Any, what: str, least: int) -> int:
 
 
 def first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    return shortened((str(error).strip().splitlines() or [type(error).__name__])[0].rstrip("."), 500)
 
 
 def _checked_path(model: str | os.PathLike[str]) -> Path:
@@ -90,13 +90,13 @@ def _check_contract(session: onnxruntime.InferenceSession, metadata: Metadata, p
     if inputs != [(INPUT, *expected)] or outputs.get(OUTPUT) != expected:
         raise ModelError(
             f"{path}: expected the input {INPUT} and the output {OUTPUT}, both float32 of two axes, "
-            f"received the inputs {inputs} and the outputs {outputs}. Export the model again"
+            f"received the inputs {shown(inputs, 300)} and the outputs {shown(outputs, 300)}. Export the model again"
         )
     fixed = [size for size in session.get_inputs()[0].shape if isinstance(size, int)]
     if fixed:
         raise ModelError(
             f"{path}: expected an input of any batch and any length, received the shape "
-            f"{session.get_inputs()[0].shape}. Export the model again with both axes dynamic"
+            f"{shown(session.get_inputs()[0].shape)}. Export the model again with both axes dynamic"
         )
     width = next(o.shape[1] for o in session.get_outputs() if o.name == OUTPUT)
     if isinstance(width, int) and width != metadata.dimension:

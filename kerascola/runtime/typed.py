@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from kerascola.errors import ZooError, nearest
+from kerascola.errors import ZooError, nearest, shown
 
 DEEPEST = 16  # lists and objects inside each other
 PLAIN = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
@@ -87,5 +87,4 @@ def of_fields(kind: Any, value: Any, place: str) -> Any:
 
 
 def wrong(place: str, expected: str, value: Any) -> ZooError:
-    shown = repr(value)
-    return ZooError(f"{place}: expected {expected}, received {shown if len(shown) < 80 else shown[:76] + ' ...'}")
+    return ZooError(f"{place}: expected {expected}, received {shown(value)}")
