@@ -67,9 +67,10 @@ def damaged(rng: random.Random, file: bytes, others: list[bytes]) -> bytes:
         size = rng.choice((1, 2, 4, 16, 100, rng.randrange(len(file) + 1)))
         other = rng.choice(others)
         there = rng.randrange(len(other))
+        flipped = file[:at] + bytes(byte ^ 1 << rng.randrange(8) for byte in file[at : at + 1]) + file[at + 1 :]
         file = rng.choice(
             (
-                file[:at] + bytes(byte ^ 1 << rng.randrange(8) for byte in file[at : at + 1]) + file[at + 1 :],
+                *[flipped] * 5,  # what leaves every length as it is gets furthest
                 file[:at] + rng.randbytes(1) + file[at + 1 :],
                 file[:at] + rng.choice(VARINTS) + file[at + rng.choice((0, 1, 2)) :],
                 file[:at],

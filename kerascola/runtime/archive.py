@@ -1,15 +1,14 @@
 """What is read of a Keras archive without Keras, within bounds."""
 
-import lzma
 import struct
 import zipfile
 import zlib
 from pathlib import Path
 
-from kerascola.errors import ModelError
+from kerascola.errors import ModelError, shortened
 
-# Of an archive that is damaged, encrypted or compressed in a way that this Python cannot undo.
-DAMAGES = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, RuntimeError, ValueError)
+DAMAGES = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError)
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # LZMA takes as much memory as a file tells it to
 
 
 def member(path: Path, name: str, most: int) -> bytes | None:
@@ -23,12 +22,16 @@ def member(path: Path, name: str, most: int) -> bytes | None:
             names = archive.namelist()
             if len(set(names)) < len(names):
                 raise ValueError("two members of one name")
+            if others := [one.filename for one in archive.infolist() if one.compress_type not in PACKED]:
+                raise ValueError(f"{others[0]!r} is neither stored nor deflated")
             if name not in names:
                 return None
             with archive.open(name) as file:
                 content = file.read(most + 1)
     except DAMAGES as error:
-        raise ModelError(f"{path} cannot be loaded: {error}. Get it again from where it comes from") from error
+        raise ModelError(
+            f"{path} cannot be loaded: {shortened(str(error), 500)}. Get it again from where it comes from"
+        ) from error
     if len(content) > most:
         raise ModelError(f"{path}: expected at most {most} bytes of {name}, received more. Get it again from its maker")
     return content

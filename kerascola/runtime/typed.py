@@ -22,14 +22,14 @@ def read_json(text: str | bytes, most: int) -> Any:
     except RecursionError:
         raise ValueError(f"lists and objects inside each other, more than {DEEPEST}") from None
     level = [tree]
-    for _ in range(DEEPEST + 1):
+    for _ in range(DEEPEST):
         level = [
             inside
             for one in level
             if isinstance(one, dict | list)
             for inside in (one.values() if isinstance(one, dict) else one)
         ]
-    if level:
+    if any(isinstance(one, dict | list) for one in level):
         raise ValueError(f"lists and objects inside each other, more than {DEEPEST}")
     return tree
 
