@@ -6,15 +6,15 @@ over unread. How much a graph makes of a waveform as it runs cannot be told from
 
 import math
 import mmap
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from kerascola.errors import ModelError, shown
-from kerascola.runtime.wire import BYTES, VARINT, VARINTS, Found, fields, once, signed, text
+from kerascola.runtime.wire import BYTES, VARINT, VARINTS, Bytes, Found, fields, once, signed, text
 
 MOST_BYTES = (1 << 31) - 1  # of any protobuf
 MOST_NUMBERS = 1 << 26  # of a tensor that is not in the file but made: 256 MB
@@ -34,7 +34,7 @@ N_KIND, N_ATTRIBUTE, N_DOMAIN = NODE
 ENDS = {1: BYTES, 2: BYTES}  # of a node
 ATTRIBUTE = {5: BYTES, 6: BYTES, 10: BYTES, 11: BYTES, 22: BYTES, 23: BYTES}
 A_TENSOR, A_GRAPH, A_TENSORS, A_GRAPHS, A_SPARSE, A_SPARSES = ATTRIBUTE
-INTEGERS = {1: BYTES, 8: VARINTS}  # of an attribute: its name and its numbers
+INTEGERS = {3: VARINTS, 8: VARINTS}  # of an attribute: one, or many
 TENSOR = {1: VARINTS, 2: VARINT, 4: BYTES, 5: BYTES, 7: BYTES, 8: BYTES, 9: BYTES, 10: BYTES, 11: BYTES, 13: BYTES}
 TENSOR |= {14: VARINT}
 T_DIMS, T_TYPE, T_FLOATS, T_INT32, T_INT64, T_NAME, T_RAW, T_DOUBLES, T_UINT64, T_EXTERNAL, T_PLACE = TENSOR
@@ -64,7 +64,7 @@ MAKERS: dict[str, tuple[int, Size]] = {
 
 @dataclass
 class Seen:
-    constants: dict[str, list[Found]] = field(default_factory=dict)  # tensors by name, which graphs may share
+    sizes: dict[str, list[list[int]]] = field(default_factory=dict)  # constants by name, which graphs may share
     makers: list[tuple[str, str]] = field(default_factory=list)  # operator, and the input that says how large
 
 
@@ -82,7 +82,7 @@ def declared(path: Path) -> dict[str, str]:
 def content(path: Path) -> memoryview:
     """Its pages are read as they are looked at."""
     with path.open("rb") as file:
-        size = path.stat().st_size
+        size = os.fstat(file.fileno()).st_size
         if not 0 < size <= MOST_BYTES:
             raise ModelError(f"{size} bytes, of at least 1 and at most {MOST_BYTES}")
         return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ))
@@ -95,22 +95,25 @@ def model(message: memoryview) -> dict[str, str]:
     said = metadata(found.get(M_SAID, []))
     graph(once(found, M_GRAPH), 1, seen)
     for kind, name in seen.makers:
-        for tensor in seen.constants.get(name, ()):
-            bounded(kind, MAKERS[kind][1](integers(tensor)))
+        for sizes in seen.sizes.get(name, ()):
+            bounded(kind, MAKERS[kind][1](sizes))
     return said
 
 
 def metadata(entries: list[memoryview]) -> dict[str, str]:
     if sum(map(len, entries)) > MOST_SAID:
         raise ModelError(f"{sum(map(len, entries))} bytes of metadata, of at most {MOST_SAID}")
-    pairs = [tuple(text(once(fields(entry, ENTRY), number)) for number in ENTRY) for entry in entries]
-    said = dict(pairs)
-    if len(said) < len(pairs):
-        raise ModelError("metadata that says something twice")
+    said: dict[str, str] = {}
+    for entry in entries:
+        found = fields(entry, ENTRY)
+        key = text(once(found, 1))
+        if key in said:
+            raise ModelError(f"metadata that says {shown(key)} twice")
+        said[key] = text(once(found, 2))
     return said
 
 
-def graph(message: Any, depth: int, seen: Seen) -> None:
+def graph(message: Bytes, depth: int, seen: Seen) -> None:
     if depth > DEEPEST:
         raise ModelError(f"graphs inside each other, more than {DEEPEST}")
     found = fields(message, GRAPH)
@@ -118,7 +121,8 @@ def graph(message: Any, depth: int, seen: Seen) -> None:
         raise ModelError("sparse weights")
     for one in found.get(G_WEIGHTS, ()):
         tensor = weights(one)
-        seen.constants.setdefault(text(once(tensor, T_NAME)), []).append(tensor)
+        if sizes := integers(tensor):
+            seen.sizes.setdefault(text(once(tensor, T_NAME)), []).append(sizes)
     for number in (G_INPUT, G_OUTPUT, G_VALUE):
         for one in found.get(number, ()):
             shape(one)
@@ -141,14 +145,15 @@ def node(message: memoryview, depth: int, seen: Seen) -> None:
             raise ModelError("sparse weights")
         for each in (A_TENSOR, A_GRAPH):
             once(inside, each)
-        for tensor in map(weights, (*inside.get(A_TENSOR, ()), *inside.get(A_TENSORS, ()))):
-            for name in ends.get(2, ()):
-                seen.constants.setdefault(text(name), []).append(tensor)
+        tensors = [weights(each) for each in (*inside.get(A_TENSOR, ()), *inside.get(A_TENSORS, ()))]
         for each in (*inside.get(A_GRAPH, ()), *inside.get(A_GRAPHS, ())):
             graph(each, depth + 1, seen)
-        if kind.startswith("Random"):
-            numbers = fields(one, INTEGERS)
-            bounded(kind, math.prod(signed(numbers, 8)[:MOST_AXES]))
+        if kind == "Constant":
+            sizes = [numbers for numbers in (*map(integers, tensors), written(one)) if numbers]
+            for name in ends.get(2, ()):
+                seen.sizes.setdefault(text(name), []).extend(sizes)
+        elif kind.startswith("Random"):
+            bounded(kind, math.prod(written(one)))
 
 
 def weights(message: memoryview) -> Found:
@@ -177,13 +182,18 @@ def weights(message: memoryview) -> Found:
 
 
 def integers(tensor: Found) -> list[int]:
-    """Of a tensor of sizes; 0 for any other."""
+    """Of a tensor that may be sizes; none of any other."""
     kind, raw = once(tensor, T_TYPE, 0), once(tensor, T_RAW)
     if kind not in (INT32, INT64) or math.prod(signed(tensor, T_DIMS)) > MOST_AXES:
-        return [0]
+        return []
     if len(raw):
         return np.frombuffer(raw, "<i4" if kind == INT32 else "<i8").tolist()
-    return signed(tensor, T_INT32 if kind == INT32 else T_INT64) or [0]
+    return signed(tensor, T_INT32 if kind == INT32 else T_INT64)
+
+
+def written(attribute: Bytes) -> list[int]:
+    found = fields(attribute, INTEGERS)
+    return [*signed(found, 3), *signed(found, 8)][:MOST_AXES]
 
 
 def shape(message: memoryview) -> None:

@@ -5,6 +5,7 @@ than it should be, groups, numbers and lengths that go beyond the end.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from kerascola.errors import ModelError
 
@@ -13,10 +14,11 @@ VARINTS = 8  # one of them each time, or many as BYTES
 
 SMALL = 4096  # bytes
 
-Found = dict[int, list]  # for each time that a field is there an int, or the bytes
+Bytes = memoryview | bytes
+Found = dict[int, list[Any]]  # for each time that a field is there an int, or the bytes
 
 
-def fields(message: memoryview | bytes, asked: Mapping[int, int]) -> Found:
+def fields(message: Bytes, asked: Mapping[int, int]) -> Found:
     """Those that are `asked` for, which maps their numbers to how they are written; others are passed over."""
     if len(message) < SMALL:
         message = bytes(message)  # of which a byte is had sooner
@@ -45,7 +47,7 @@ def fields(message: memoryview | bytes, asked: Mapping[int, int]) -> Found:
     return found
 
 
-def varint(message: memoryview, at: int) -> tuple[int, int]:
+def varint(message: Bytes, at: int) -> tuple[int, int]:
     """The number that begins there, and where it ends."""
     value = shift = 0
     while at < len(message) and shift < 64:
@@ -58,7 +60,7 @@ def varint(message: memoryview, at: int) -> tuple[int, int]:
     raise ModelError("a number that does not end")
 
 
-def once(found: Found, number: int, default: int | bytes = b"") -> int | memoryview | bytes:
+def once(found: Found, number: int, default: int | bytes = b"") -> Any:
     values = found.get(number, (default,))
     if len(values) > 1:
         raise ModelError(f"field {number} twice")
@@ -79,7 +81,7 @@ def signed(found: Found, number: int) -> list[int]:
     return [one - (one >> 63 << 64) for one in numbers]
 
 
-def text(value: memoryview | bytes) -> str:
+def text(value: Bytes) -> str:
     try:
         return str(value, "utf-8")
     except UnicodeDecodeError:
