@@ -68,12 +68,19 @@ def load_embedder(path: str | Path) -> tuple[keras.Model, Metadata | None]:
     """The model, and its metadata unless the file was saved again by Keras, which drops it."""
     metadata = load_metadata(path)
     try:
-        return keras.saving.load_model(Path(path), compile=False, safe_mode=True), metadata
+        model = keras.saving.load_model(Path(path), compile=False, safe_mode=True)
     except Exception as error:  # what a configuration can make Keras and its backend raise has no base class
         raise ModelError(
             f"{path}: expected a model that Keras {keras.__version__} can load in safe mode, received: "
             f"{first_line(error)}. Make it of Keras's own layers, or get the file again"
         ) from error
+    found = [each.shape[-1] for each in model.outputs or ()]
+    if metadata and not metadata.labels and found != [metadata.dimension]:  # a linear layer gives classes
+        raise ModelError(
+            f"{path}: expected embeddings of {metadata.dimension} numbers, as its metadata says, received {found}. Get "
+            "the file again"
+        )
+    return model, metadata
 
 
 def metadata_of(path: str | Path) -> Metadata:

@@ -24,6 +24,9 @@ DEEPEST = 8  # graphs inside each other
 DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
 OF_FILES = ("EPContext",)  # operators that open another file
 
+# Of any number of inputs: onnxruntime 1.31 crashes where one of them is left out.
+LISTS = {"Concat", "Einsum", "FeatureVectorizer", "Max", "Mean", "Min", "QLinearConcat", "SequenceConstruct", "Sum"}
+
 # Numbers of the fields in onnx.proto.
 MODEL = {7: BYTES, 14: BYTES, 25: BYTES}
 M_GRAPH, M_SAID, M_FUNCTIONS = MODEL
@@ -135,7 +138,9 @@ def node(message: memoryview, depth: int, seen: Seen) -> None:
     kind, domain = text(once(found, N_KIND)), text(once(found, N_DOMAIN))
     if domain not in DOMAINS or kind in OF_FILES:
         raise ModelError(f"the operator {shown(kind)} of {shown(domain)}, which is none of onnxruntime's own")
-    ends = fields(message, ENDS) if kind in MAKERS or kind == "Constant" else {}
+    ends = fields(message, ENDS) if kind in MAKERS or kind in LISTS or kind == "Constant" else {}
+    if kind in LISTS and not all(ends.get(1, ())):
+        raise ModelError(f"the operator {kind} without one of its inputs")
     if kind in MAKERS:
         inputs = ends.get(1, [])[MAKERS[kind][0] :]
         seen.makers += [(kind, text(name)) for name in inputs[:1]]

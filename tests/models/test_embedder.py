@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 
 import contracts
 import keras
@@ -157,3 +158,12 @@ def test_weights_that_are_none_are_refused(tmp_path, weights):
     path = rewritten(tmp_path / "good.keras", tmp_path / "bad.keras", "model.weights.h5", weights)
     with pytest.raises(ModelError, match="bad.keras: expected a model .*get the file again"):
         load_embedder(path)
+
+
+def test_another_dimension_than_it_says_is_refused(tmp_path):
+    x = keras.Input((None,))
+    model = keras.Model(x, keras.layers.Identity()(keras.ops.stack([keras.ops.max(x, axis=1)] * 3, axis=1)))
+    for said in (4, 1):  # numbers of one would be spread over three
+        path = save_embedder(model, replace(METADATA, dimension=said, labels=()), tmp_path / "lying.keras")
+        with pytest.raises(ModelError, match=rf"lying.keras: expected embeddings of {said} numbers.*received \[3\]"):
+            load_embedder(path)

@@ -93,6 +93,22 @@ def test_operators_of_others_are_refused(refused, node, said, depth):
     refused(a_model(nodes=[nested(node, depth)]), said)
 
 
+VARIADIC = {
+    (schema.domain, schema.name)
+    for schema in onnx.defs.get_all_schemas_with_history()
+    if schema.domain in ("", "ai.onnx.ml")
+    and any(one.option == onnx.defs.OpSchema.FormalParameterOption.Variadic for one in schema.inputs)
+}
+
+
+@pytest.mark.parametrize(("domain", "kind"), sorted(VARIADIC - {("", "Loop"), ("", "Scan"), ("", "SequenceMap")}))
+@pytest.mark.parametrize("depth", [0, 2])
+def test_inputs_that_are_left_out_of_a_list_are_refused(refused, domain, kind, depth):
+    """Where they may be left out onnxruntime says so itself; here it would take the process down."""
+    node = helper.make_node(kind, ["w", ""], ["embedding"], domain=domain)
+    refused(a_model(nodes=[nested(node, depth)]), f"the operator {kind} without one of its inputs")
+
+
 def test_operators_that_the_file_defines_are_refused(refused):
     function = helper.make_function("mine", "F", ["x"], ["y"], [helper.make_node("Abs", ["x"], ["y"])], [])
     refused(a_model(functions=[function]), "operators that the file defines itself")
