@@ -43,6 +43,7 @@ WORDS += [
     "Identity",
     "Einsum",
 ]
+OPERATORS = sorted({schema.name for schema in onnx.defs.get_all_schemas()})
 VALUES = [None, True, False, 0, -1, 1, 4, 1.5, -0.0, 1e308, 1e-320, 2**31, 2**64, 10**400, "", "4", "x" * 2000, [], [1]]
 VALUES += [{}, {"a": {}}, ["a", 1], [["a"]], {"a": "b"}, {"a": 1}, "\ud800", "\0"]
 TEXTS = [
@@ -128,7 +129,7 @@ def of_node(rng: random.Random, proto: onnx.ModelProto, graph: GraphProto) -> No
     kind = rng.randrange(7)
     names = [name for one in graph.node for name in (*one.input, *one.output)] + WORDS
     if kind == 0:
-        node.op_type = rng.choice([one.op_type for one in graph.node] + WORDS)
+        node.op_type = rng.choice([*(one.op_type for one in graph.node), *WORDS, *OPERATORS])
     elif kind == 1:
         node.domain = rng.choice(WORDS)
     elif kind == 2 and node.input:

@@ -75,6 +75,23 @@ def test_names():
     assert not any(map(is_name, ("cola", "a.onnx", "a.yaml", "a/b.c", "..", ".a.b", "A.b", "a.b ", "a..b", "-a.b", "")))
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[" * 100_000, "inside each other, more than 16"),
+        ('{"format": 1, "records": [], "format": 1}', "the key 'format' twice"),
+        ('{"format": 1, "records": 1e999}', "1e999, which is no number"),
+        (b"\xff\xfe\xfd", "codec can't decode"),
+        (b" " * (2**26 + 1), "67108865 bytes, of at most 67108864"),
+    ],
+)
+def test_an_index_is_read_within_bounds(text, said):
+    with pytest.raises(
+        ZooError, match=f"^zoo/index.json: expected the index of a zoo, which is JSON, received: .*{said}"
+    ):
+        read_index(text, "zoo/index.json")
+
+
 def test_the_golden_sound_is_what_is_said_of_it():
     rate, state, expected = 16000, 1, []
     for n in range(4000):
