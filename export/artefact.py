@@ -1,7 +1,9 @@
 """One export from file to file: what the model knows of itself, where the artefact goes, which format."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -9,30 +11,43 @@ import numpy as np
 
 from kerascola.errors import ExportError
 from kerascola.export import FORMATS
-from kerascola.export.onnx_file import Say, export_onnx
+from kerascola.export.heads import load_heads
+from kerascola.export.onnx_file import Say, export_head, export_onnx
 from kerascola.export.saved_model import export_saved_model
 from kerascola.models.embedder import load_embedder
+from kerascola.models.heads import load_head
 from kerascola.runtime.metadata import Metadata
 
 NEEDED = ("sample_rate", "window_samples", "min_samples")
 
 
 def export_file(
-    model_path: Path, out: Path, format: str, say: Say, known: dict[str, Any], half: bool = False
+    model_path: Path,
+    out: Path,
+    format: str,
+    say: Say,
+    known: dict[str, Any],
+    half: bool = False,
+    heads: Mapping[str, str | Path] = MappingProxyType({}),
 ) -> Metadata:
+    """`heads` are Keras files by the names that they get."""
     if format not in FORMATS:
         raise ExportError(f"expected a format of {', '.join(FORMATS)}, received {format!r}")
-    if half and format != "onnx":
-        raise ExportError(f"fp16 is for the format onnx, received {format}")
+    if (half or heads) and format != "onnx":
+        raise ExportError(f"{'fp16 is' if half else 'heads are'} for the format onnx, received {format}")
     if out.resolve() == model_path.resolve():
         raise ExportError(f"{out} is the model itself: name another place by --out")
     check_place(out, format)
     model, found = load_embedder(model_path)
+    if found and found.heads:
+        if heads or half or format != "onnx":
+            raise ExportError(f"{model_path} is a head: export it to an .onnx file alone, or a model with it by --head")
+        return export_head(*load_head(model_path), out, say)
     check(model, model_path)
     metadata = complete(found, known, int(model.output.shape[-1]), model_path)
     check_least(model, metadata)
     if format == "onnx":
-        return export_onnx(model, metadata, out, say, half=half)
+        return export_onnx(model, metadata, out, say, half=half, heads=load_heads(heads, metadata))
     return export_saved_model(model, metadata, out, say)
 
 

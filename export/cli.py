@@ -3,14 +3,19 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kerascola.cli import guarded
 from kerascola.errors import ExportError
 from kerascola.export import FORMATS
 
+if TYPE_CHECKING:
+    from kerascola.runtime.metadata import Metadata
+
 BACKENDS = ("tensorflow", "jax", "torch")
+MOST = 10  # labels that are told
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -22,6 +27,14 @@ def make_parser() -> argparse.ArgumentParser:
         "--quantize",
         choices=["fp16"],
         help="fp16: the encoder's weights in half the space. Still computed in float32, at the same speed",
+    )
+    parser.add_argument(
+        "--head",
+        nargs="+",
+        default=[],
+        metavar="[NAME=]HEAD.keras",
+        help="also give the logits and scores of this head, that `kerascola finetune` or `kerascola probe --head` "
+        "wrote; with a name for each of several",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace what is at --out")
     parser.add_argument("--backend", choices=BACKENDS, help="Keras backend (default: as Keras is configured)")
@@ -60,17 +73,38 @@ def run(args: argparse.Namespace) -> int:
 
     import_keras()
     from kerascola.export.artefact import export_file
+    from kerascola.export.heads import named
 
     half = args.quantize == "fp16"
     known = {k: getattr(args, k) for k in ("sample_rate", "window_samples", "hop_samples", "min_samples")}
-    metadata = export_file(model, out, args.format, lambda line: print(line, file=sys.stderr), known, half)
-    found = metadata.verified
-    print(
-        f"{out}: [batch, samples at {metadata.sample_rate} Hz] -> [batch, {metadata.dimension}]\n"
-        f"verified against Keras: largest difference {found['max_difference']:.1e}, "
-        f"least cosine {found['min_cosine']:.7f}"
-    )
+    metadata = export_file(model, out, args.format, say, known, half, named(args.head))
+    print("\n".join(told(out, metadata)))
     return 0
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def told(out: Path, metadata: "Metadata") -> Iterator[str]:
+    """What the artefact takes and gives, and how near it is to Keras."""
+    found = metadata.verified
+    alone = "max_difference" not in found
+    yield (
+        f"{out}: [batch, {metadata.dimension}] -> scores [batch, {len(metadata.heads[''].labels)}]"
+        if alone
+        else f"{out}: [batch, samples at {metadata.sample_rate} Hz] -> [batch, {metadata.dimension}]"
+    )
+    if not alone:
+        yield (
+            f"verified against Keras: largest difference {found['max_difference']:.1e}, "
+            f"least cosine {found['min_cosine']:.7f}"
+        )
+    for name, classes in metadata.heads.items():
+        labels = [*classes.labels[:MOST], *["..."] * (len(classes.labels) > MOST)]
+        yield f"head{f' {name}' * bool(name)}: {', '.join(labels)}"
+    if metadata.heads:
+        yield f"scores verified against Keras: largest difference {found['head_max_difference']:.1e}"
 
 
 def default_out(model: Path, format: str) -> Path:

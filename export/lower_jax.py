@@ -12,9 +12,11 @@ from kerascola.errors import ExportError
 
 
 def lower(model: keras.Model, minimum: int, opset: int) -> onnx.ModelProto:
-    """Batch and the second axis become symbols, the latter at least `minimum`, which decides shape comparisons."""
-    dims = ", ".join(["batch", "length", *map(str, model.inputs[0].shape[2:])])
-    shape = jax.export.symbolic_shape(dims, constraints=("batch >= 1", f"length >= {minimum}"))
+    """Batch and an open second axis become symbols, the latter at least `minimum`, which decides shape comparisons."""
+    _, *sizes = model.inputs[0].shape
+    dims = ", ".join(["batch", *("length" if size is None else str(size) for size in sizes)])
+    least = [f"length >= {minimum}"] if None in sizes else []
+    shape = jax.export.symbolic_shape(dims, constraints=("batch >= 1", *least))
     proto = jax2onnx.to_onnx(
         lambda x: model(x, training=False),
         inputs=[jax.ShapeDtypeStruct(shape, "float32")],

@@ -64,9 +64,9 @@ class Einsum:
 
 
 def lower(model: keras.Model, minimum: int, opset: int) -> onnx.ModelProto:
-    """Batch and the second axis become dynamic; `minimum` is of no use to this converter."""
+    """Batch and an open second axis become dynamic; `minimum` is of no use to this converter."""
     patch_tf2onnx()  # Keras's own mend of tf2onnx for NumPy 2
-    shape = (None, None, *model.inputs[0].shape[2:])
+    shape = (None, *model.inputs[0].shape[1:])
     function = tf.function(
         lambda x: tf.identity(model(x, training=False)),
         input_signature=[tf.TensorSpec(shape, tf.float32)],

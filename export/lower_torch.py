@@ -30,19 +30,21 @@ class Forward(torch.nn.Module):
 
 
 def lower(model: keras.Model, minimum: int, opset: int) -> onnx.ModelProto:
-    """Batch and the second axis become dynamic."""
+    """Batch and an open second axis become dynamic."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision is not installed
     module = Forward(model).eval()
     gradients = {parameter: parameter.requires_grad for parameter in module.parameters()}
     module.requires_grad_(False)
-    example = torch.randn(3, 2 * ROOM * minimum + 1, *model.inputs[0].shape[2:])
+    _, second, *others = model.inputs[0].shape
+    example = torch.randn(3, 2 * ROOM * minimum + 1 if second is None else second, *others)
+    dynamic = {0: Dim("batch", min=1)} | ({1: Dim("length", min=ROOM * minimum)} if second is None else {})
     try:
         with torch.no_grad(), gru_as_one_node():
             program = torch.onnx.export(
                 module,
                 (example,),
                 dynamo=True,
-                dynamic_shapes={"x": {0: Dim("batch", min=1), 1: Dim("length", min=ROOM * minimum)}},
+                dynamic_shapes={"x": dynamic},
                 opset_version=opset,
                 verbose=False,
             )

@@ -5,7 +5,7 @@ import importlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 
 import keras
 import numpy as np
@@ -17,11 +17,15 @@ import kerascola
 from kerascola.dsp.log_mel import PRESETS, LogMel
 from kerascola.errors import ExportError
 from kerascola.export import graph, probes
+from kerascola.export.heads import Heads, alone, attach
+from kerascola.export.heads import check as check_head
 from kerascola.export.log_mel_graph import OPSET, log_mel_graph
 from kerascola.export.verify import FLOAT16, FLOAT32, Waves, verify
 from kerascola.models.embedder import split
 from kerascola.runtime.embedder import Embedder
-from kerascola.runtime.metadata import Metadata
+from kerascola.runtime.head import Head
+from kerascola.runtime.metadata import Classes, Metadata
+from kerascola.runtime.session import INPUT, LOGITS, OUTPUT, SCORES, outputs_of
 
 Say = Callable[[str], None]
 
@@ -37,32 +41,31 @@ def export_onnx(
     *,
     half: bool = False,
     compare: bool = True,
+    heads: Heads = MappingProxyType({}),
 ) -> Metadata:
     """`out` is there, verified, when this returns, and not otherwise. Returns what the file says of itself.
 
-    With `half` the encoder's weights are kept in float16. Not compared with Keras where nobody will serve it: a network
-    at random weights may be ill-conditioned.
+    `heads` are fused: the file gives their logits and scores beside the embedding. With `half` the encoder's weights
+    are kept in float16. Not compared with Keras where nobody will serve it: a network at random weights may be
+    ill-conditioned.
     """
     bounds = FLOAT16 if half else FLOAT32
     partial = out.with_name(f".partial-{out.name}")
     try:
         proto = lower(model, metadata, say, half)
+        for name, (head, classes) in heads.items():
+            say(f"lowering the head{f' {name}' * bool(name)}, of {len(classes.labels)} classes")
+            proto = attach(proto, lower_one(head, 1), classes, name)
         onnx.checker.check_model(proto)
         onnx.save(proto, partial)
+        verified: dict[str, float] = {}
         if compare:
             say("comparing with Keras")
-        metadata = dataclasses.replace(
-            metadata,
-            verified=verify(model, metadata, lambda waves: serve(partial, waves), lowering().float64, bounds)
-            if compare
-            else {},
-            versions={
-                **metadata.versions,
-                "exported by": f"kerascola {kerascola.__version__} from {keras.backend.backend()}",
-                "onnx": onnx.__version__,
-                "onnxruntime": onnxruntime.__version__,
-            },
-        )
+            verified = verify(model, metadata, lambda waves: serve(partial, waves), lowering().float64, bounds)
+        if heads:
+            verified["head_max_difference"] = check_fused(partial, probes.ordinary(metadata), heads)
+        known = {name: classes for name, (_, classes) in heads.items()}
+        metadata = dataclasses.replace(metadata, verified=verified, versions=versions(metadata), heads=known)
         helper.set_model_props(proto, metadata.to_props())
         onnx.save(proto, partial)
         Embedder(partial)  # opens as its users will open it
@@ -70,6 +73,36 @@ def export_onnx(
     finally:
         partial.unlink(missing_ok=True)
     return metadata
+
+
+def export_head(head: keras.Model, classes: Classes, of: Metadata, out: Path, say: Say = print) -> Metadata:
+    """A head alone, for embeddings that are there already; `of` is the embedder that these are of."""
+    partial = out.with_name(f".partial-{out.name}")
+    try:
+        say(f"lowering the head, of {len(classes.labels)} classes")
+        proto = alone(lower_one(head, 1), classes, of.dimension)
+        onnx.checker.check_model(proto)
+        vectors = np.random.default_rng(0).standard_normal((17, of.dimension)).astype(np.float32)
+        session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+        logits, scores = session.run([LOGITS, SCORES], {OUTPUT: vectors})
+        verified = {"head_max_difference": check_head(vectors, logits, scores, head, classes, "")}
+        metadata = dataclasses.replace(of, verified=verified, versions=versions(of), heads={"": classes})
+        helper.set_model_props(proto, metadata.to_props())
+        onnx.save(proto, partial)
+        Head(partial)
+        os.replace(partial, out)
+    finally:
+        partial.unlink(missing_ok=True)
+    return metadata
+
+
+def versions(metadata: Metadata) -> dict[str, str]:
+    return {
+        **metadata.versions,
+        "exported by": f"kerascola {kerascola.__version__} from {keras.backend.backend()}",
+        "onnx": onnx.__version__,
+        "onnxruntime": onnxruntime.__version__,
+    }
 
 
 def lowering() -> ModuleType:
@@ -84,7 +117,10 @@ def lower(model: keras.Model, metadata: Metadata, say: Say, half: bool = False) 
     if parts is None:
         say(f"no sub-models `frontend` and `encoder`: lowering the whole model from {backend}")
         if half:
-            raise ExportError("fp16 is for the encoder's weights, and this model has no sub-model `encoder`")
+            raise ExportError(
+                "fp16 is for the encoder's weights, and this model is not a `frontend` and an `encoder`: leave "
+                "--quantize out"
+            )
         proto = lower_one(model, metadata.min_samples)
     else:
         frontend, encoder = parts
@@ -138,6 +174,19 @@ def serve(path: Path, waves: Waves) -> Waves:
     """The file itself, reopened."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     ends = [i.name for i in session.get_inputs()], [o.name for o in session.get_outputs()]
-    if ends != (["waveform"], ["embedding"]):
-        raise ExportError(f"expected one input `waveform` and one output `embedding`, received {ends}")
-    return {name: session.run(["embedding"], {"waveform": wave})[0] for name, wave in waves.items()}
+    if ends[0] != [INPUT] or ends[1][:1] != [OUTPUT]:
+        raise ExportError(f"expected one input `waveform` and a first output `embedding`, received {ends}")
+    return {name: session.run([OUTPUT], {INPUT: wave})[0] for name, wave in waves.items()}
+
+
+def check_fused(path: Path, waves: Waves, heads: Heads) -> float:
+    """The largest difference of any head's scores from those that Keras makes of the file's own embeddings."""
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    worst = 0.0
+    for name, (head, classes) in heads.items():
+        for wave in waves.values():
+            if not wave.any():
+                continue  # an embedding of zeros is as near to one neighbour as to another
+            embeddings, logits, scores = session.run([OUTPUT, *outputs_of(name)], {INPUT: wave})
+            worst = max(worst, check_head(embeddings, logits, scores, head, classes, name))
+    return worst

@@ -11,6 +11,7 @@ from keras.src.backend.common.dtypes import BIT64_TO_BIT32_DTYPE
 
 from kerascola.errors import ExportError
 from kerascola.export import probes
+from kerascola.models.embedder import split
 from kerascola.runtime.metadata import Metadata
 
 RATIO = 2.0  # of float32's own error against float64: where that is more, and on extreme sounds
@@ -115,15 +116,25 @@ def distance(received: np.ndarray, expected: np.ndarray) -> tuple[float, float]:
 
 
 def in_float64(model: keras.Model, digit: float = 0.0) -> keras.Model:
-    """The same model and weights, computing in float64; with each weight up to such a share of it away."""
+    """The same model and weights, computing in float64; with each weight up to such a share of it away.
+
+    Those of a front end by no more than float32's last digit: it is never kept in less, and fills empty bins.
+    """
     config = json.loads(json.dumps(model.get_config()).replace('"float32"', '"float64"'))
     precise = type(model).from_config(config)
-    weights = [np.asarray(w) for w in model.get_weights()]
+    precise.set_weights(model.get_weights())
     if digit:
         rng = np.random.default_rng(0)
-        weights = [w * (1 + digit * rng.uniform(-1, 1, w.shape)) if w.dtype.kind == "f" else w for w in weights]
-    precise.set_weights(weights)
+        frontend, encoder = split(precise) or (None, precise)
+        shake(encoder, digit, rng)
+        if frontend is not None:
+            shake(frontend, FLOAT32.digit, rng)
     return precise
+
+
+def shake(model: keras.Model, digit: float, rng: np.random.Generator) -> None:
+    weights = [np.asarray(w) for w in model.get_weights()]
+    model.set_weights([w * (1 + digit * rng.uniform(-1, 1, w.shape)) if w.dtype.kind == "f" else w for w in weights])
 
 
 @contextmanager

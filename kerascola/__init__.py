@@ -8,10 +8,15 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from kerascola.models.embedder import load as load
     from kerascola.runtime.embedder import Embedder as Embedder
+    from kerascola.runtime.head import Head as Head
 
-__all__ = ["Embedder", "load", "__version__"]
+__all__ = ["Embedder", "Head", "load", "__version__"]
 
-PLACES = {"Embedder": "kerascola.runtime.embedder", "load": "kerascola.models.embedder"}
+PLACES = {
+    "Embedder": "kerascola.runtime.embedder",
+    "Head": "kerascola.runtime.head",
+    "load": "kerascola.models.embedder",
+}
 
 
 def __getattr__(name: str):

@@ -217,7 +217,7 @@ REFUSED = {
     "as kerascola-export writes it": "walker",
     "metadata": "metadata",
     "can open, received": "onnxruntime",
-    "the embeddings of": "run",
+    "expected embedding of": "run",
     "float32 of two axes": "contract",
 }
 

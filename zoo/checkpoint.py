@@ -16,7 +16,7 @@ from kerascola.errors import ZooError
 from kerascola.export.onnx_file import export_onnx, serve
 from kerascola.export.probes import ordinary
 from kerascola.export.verify import distance
-from kerascola.models.embedder import load_embedder, metadata_of
+from kerascola.models.embedder import load_embedder, metadata_of, split
 from kerascola.runtime.catalogue import INDEX
 from kerascola.runtime.golden import SOUND, difference, sound
 from kerascola.runtime.metadata import Metadata
@@ -78,7 +78,7 @@ def made_of(
     metadata = dataclasses.replace(metadata_of(model), licence=facts.licence)
     whole, _ = load_embedder(model)
     smaller, _ = load_embedder(rounded(model, made["keras"], metadata))
-    exported = export_onnx(smaller, metadata, made["onnx"], lambda line: None, half=True)
+    exported = export_onnx(smaller, metadata, made["onnx"], lambda line: None, half=split(smaller) is not None)
     heard = sound(metadata.sample_rate, metadata.window_samples)
     embedding = smaller.predict_on_batch(heard[None])[0]
     golden = Golden(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kerascola.data.recordings import Recordings
     from kerascola.evaluation.judging import Encoder
     from kerascola.evaluation.trials import Settings, Task
+    from kerascola.runtime.metadata import Metadata
 
 MODEL = (
     "MODEL.onnx or MODEL.keras, its address, or a name of the zoo; or log-mel, mean and deviation of a spectrogram, "
@@ -123,6 +124,8 @@ def judged(args: argparse.Namespace, names: list[str], warned: list[str], out: P
     probe(encoders, task, recordings.origins, track)
     if args.finetune:
         train(args, encoders, task, recordings, out)
+    if args.verb == "probe" and args.head:
+        write_head(args.head, encoders[0], first, task, out)
     if find_spec("umap"):
         import_quietly("umap")
     return about(args, encoders, task, recordings) | findings(encoders, task, recordings) | {"warnings": warned}
@@ -192,6 +195,18 @@ def train(
         for name, model in ((TUNED, str(file)), (SCRATCH, recipe.name)):
             say(f"{encoder.name}, {name}")
             encoder.trials.append(tuned(name, model, recipe, task, at, folder))
+
+
+def write_head(kind: str, encoder: "Encoder", metadata: "Metadata", task: "Task", out: Path) -> None:
+    from kerascola.cli.quiet import import_keras
+
+    import_keras()
+    from kerascola.evaluation.heads import head_of
+    from kerascola.models.heads import save_head
+
+    head, classes = head_of(encoder.vectors[0], task, kind)
+    out.mkdir(parents=True, exist_ok=True)
+    say(f"a head on all recordings: {save_head(head, classes, metadata, out / 'head.keras')}")
 
 
 def fits(encoders: "list[Encoder]", recordings: "Recordings") -> None:

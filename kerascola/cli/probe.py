@@ -12,6 +12,11 @@ from kerascola.cli.judge import MODEL, add_judging_arguments, judge
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help=MODEL)
     add_judging_arguments(parser)
+    parser.add_argument(
+        "--head",
+        choices=["linear", "mlp", "knn"],
+        help="also fit this probe to all recordings: DIR/head.keras, for kerascola-export --head",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

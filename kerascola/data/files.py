@@ -12,13 +12,17 @@ from kerascola.errors import DataError
 
 def write_whole(path: Path, content: bytes) -> None:
     """Also where the disk is full, or the process killed: what was there before stays."""
-    partial = path.with_name(f".partial-{path.name}")
     try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
+        partial(path).write_bytes(content)
+        os.replace(partial(path), path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        partial(path).unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def partial(path: Path) -> Path:
+    """What becomes of `path` once it is complete."""
+    return path.with_name(f".partial-{path.name}")
 
 
 def content(parts: Iterable[tuple[Path, float, float | None]]) -> str:

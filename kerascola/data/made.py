@@ -4,13 +4,15 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 
+import kerascola
 from kerascola.data import arrays, synth, voices
 from kerascola.data.draws import collate, generator
-from kerascola.data.files import write_whole
+from kerascola.data.files import partial, write_whole
 from kerascola.errors import DataError
 
 PROTOTYPES, SOUNDS, NOISE = 0, 1, 2  # what is drawn for
@@ -27,7 +29,8 @@ def write_sounds(
     Sound number n depends on its class, the seed and n only. What an earlier call with the same arguments left there
     stays, so that it goes on where that was stopped.
     """
-    begin_or_go_on(folder, dict(n=count, classes=classes, seconds=seconds, rate=rate, delta=delta, seed=seed))
+    asked = dict(n=count, classes=classes, seconds=seconds, rate=rate, delta=delta, seed=seed)
+    begin_or_go_on(folder, {**asked, "kerascola": kerascola.__version__})
     prototypes = [voices.draw(generator(seed, PROTOTYPES, n)) for n in range(classes)]
     digits = len(str(count - 1)), len(str(classes - 1))
     for begin in range(0, count, AT_A_TIME):
@@ -52,15 +55,24 @@ def write_sounds(
             yield path
 
 
-def begin_or_go_on(folder: Path, asked: dict[str, float]) -> None:
+def begin_or_go_on(folder: Path, asked: dict[str, Any]) -> None:
     """The folder is new or empty, or an earlier call began the same there."""
     told = folder / ASKED
     if told.is_file():
-        if (before := json.loads(told.read_text())) != asked:
+        try:
+            before = dict(json.loads(told.read_text()))
+        except ValueError as error:
+            raise DataError(f"{told}: expected what `kerascola synth` wrote, received it damaged. Remove it") from error
+        if before.get("kerascola") != asked["kerascola"]:
+            raise DataError(
+                f"{folder} was begun by kerascola {before.get('kerascola')}, and this is {asked['kerascola']}, whose "
+                "sounds may be others: name another folder"
+            )
+        if before != asked:
             other = [f"--{name} {before.get(name)}" for name in asked if before.get(name) != asked[name]]
             raise DataError(f"{folder} was begun with {', '.join(other)}: say that again, or name another folder")
         return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or any(path.name != partial(told).name for path in folder.iterdir())):
         raise DataError(f"{folder}: expected a folder that is new or empty, received one that is not. Name another")
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(told, json.dumps(asked).encode())

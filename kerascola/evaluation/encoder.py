@@ -7,6 +7,7 @@ import numpy as np
 from kerascola.errors import ModelError
 from kerascola.runtime.embedder import Embedder
 from kerascola.runtime.models import model_file
+from kerascola.runtime.session import OUTPUT
 
 HOP = 50  # milliseconds from one time to the next: as exactly as HEAR asks when a note begins
 
@@ -31,7 +32,7 @@ class KerasEmbedder(Embedder):
         self.metadata = metadata_of(self.path)
         self.model, _ = load_embedder(self.path)
 
-    def run(self, windows: list[np.ndarray]) -> np.ndarray:
+    def run(self, windows: list[np.ndarray], output: str = OUTPUT) -> np.ndarray:
         batch = np.zeros((self.batch_size, len(windows[0])), np.float32)
         batch[: len(windows)] = windows
         return self.model.predict_on_batch(batch)[: len(windows)]

@@ -10,8 +10,8 @@ from kerascola.data.draws import few, kept, unlabelled
 from kerascola.errors import DataError
 from kerascola.evaluation.folds import Fold, dealt
 from kerascola.evaluation.knn import knn
-from kerascola.evaluation.linear import ALPHAS, CS, logistic, ridge
-from kerascola.evaluation.mlp import mlp
+from kerascola.evaluation.linear import ALPHAS, CS, Linear, Valid, logistic, ridge
+from kerascola.evaluation.mlp import Mlp, mlp
 
 PROBES = "linear", "ridge", "mlp", "knn"
 UNHEARD = -1e30  # the score of a class that training had no clip of
@@ -115,19 +115,31 @@ def scored(
         return scores, {"k": k}
     among = fold.valid[np.isin(task.labels[fold.valid], present)] if task.labels.ndim == 1 else fold.valid
     valid = (vectors[among], numbered(task.labels[among], present)) if len(among) else None
+    model, options = fitted(probe, x, known, task.groups[rows], valid, task.settings, seed)
+    scores[:, present] = model.logits(test)
+    return scores, options
+
+
+def fitted(
+    probe: str,
+    x: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    valid: Valid | None,
+    settings: Settings,
+    seed: int,
+) -> tuple[Linear | Mlp, dict[str, Any]]:
+    """All that learn something, chosen on `valid` or else by parts of what they learn from; and what was chosen."""
     if probe == "mlp":
-        network = mlp(x, known, valid, task.groups[rows], seed=seed)
-        scores[:, present] = network.logits(test)
-        return scores, {"epochs": network.epochs}
-    inner = None if valid else inner_folds(known, task.groups[rows], seed)
+        network = mlp(x, labels, valid, groups, seed=seed)
+        return network, {"epochs": network.epochs}
+    inner = None if valid else inner_folds(labels, groups, seed)
     alone = valid is None and inner is None  # too few to choose by
     if probe == "ridge":
-        model = ridge(x, known, (ALPHA,) if alone else ALPHAS, folds=inner, valid=valid)
-        scores[:, present] = model.logits(test)
-        return scores, {"alpha": model.c}
-    model = logistic(x, known, (C,) if alone else task.settings.cs, folds=inner, valid=valid)
-    scores[:, present] = model.logits(test)
-    return scores, {"C": model.c}
+        model = ridge(x, labels, (ALPHA,) if alone else ALPHAS, folds=inner, valid=valid)
+        return model, {"alpha": model.c}
+    model = logistic(x, labels, (C,) if alone else settings.cs, folds=inner, valid=valid)
+    return model, {"C": model.c}
 
 
 def present_in(labels: np.ndarray) -> np.ndarray:

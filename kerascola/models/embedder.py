@@ -75,7 +75,7 @@ def load_embedder(path: str | Path) -> tuple[keras.Model, Metadata | None]:
             f"{first_line(error)}. Make it of Keras's own layers, or get the file again"
         ) from error
     found = [each.shape[-1] for each in model.outputs or ()]
-    if metadata and not metadata.labels and found != [metadata.dimension]:  # a linear layer gives classes
+    if metadata and not metadata.heads and found != [metadata.dimension]:  # a linear layer gives classes
         raise ModelError(
             f"{path}: expected embeddings of {metadata.dimension} numbers, as its metadata says, received {found}. Get "
             "the file again"
@@ -91,6 +91,7 @@ def metadata_of(path: str | Path) -> Metadata:
             f"{path} says nothing of itself: it was saved again by Keras. Expected the file as `kerascola pretrain` "
             "wrote it"
         )
-    if metadata.labels:
-        raise ModelError(f"{path} is a linear layer, of {len(metadata.labels)} classes: expected model.keras beside it")
+    if metadata.heads:
+        count = sum(len(one.labels) for one in metadata.heads.values())
+        raise ModelError(f"{path} is a head, of {count} classes: expected the encoder, as model.keras beside it")
     return metadata

@@ -14,7 +14,17 @@ from kerascola.errors import AudioError, KerascolaError, ModelError
 from kerascola.runtime.clip import is_several, load
 from kerascola.runtime.models import model_file
 from kerascola.runtime.packing import Batch, Packing
-from kerascola.runtime.session import INPUT, OUTPUT, Provider, check_count, first_line, open_session
+from kerascola.runtime.session import (
+    INPUT,
+    LOGITS,
+    OUTPUT,
+    Provider,
+    check_count,
+    choose,
+    first_line,
+    open_session,
+    outputs_of,
+)
 from kerascola.runtime.streaming import Stream
 
 
@@ -79,6 +89,25 @@ class Embedder:
         length = min(len(waveform), self.metadata.window_samples)
         return self._vectors(waveform, starts), (starts + length / 2) / self.sample_rate
 
+    def classify(
+        self, audio: Any, rate: int | None = None, head: str | None = None
+    ) -> tuple[tuple[str, ...], np.ndarray]:
+        """The labels of a head, and the scores of one clip [classes] or of a list of clips [n, classes].
+
+        `head` is needed where the model has several. Scores of one label a clip add up to 1; those of several labels
+        are each from 0 to 1.
+        """
+        name = choose(self.metadata.heads, head, self.path)
+        classes = self.metadata.heads[name]
+        logits, scores = outputs_of(name)
+        output = logits if classes.average == LOGITS else scores
+        clips = audio if is_several(audio) else [audio]
+        found = np.zeros((len(clips), len(classes.labels)), np.float32)
+        for index, mean in self._means(clips, rate, "raise", output):
+            found[index] = mean
+        found = classes.scores(found) if output == logits else found
+        return classes.labels, found if is_several(audio) else found[0]
+
     def stream(self, rate: int, hop_seconds: float | None = None) -> Stream:
         """For sound of that rate that comes in chunks: stream(chunk), ..., stream.end() give what `frames` would."""
         hop = self.metadata.hop_samples if hop_seconds is None else self._hop(hop_seconds)
@@ -94,6 +123,10 @@ class Embedder:
         """
         if on_error not in ("raise", "return"):
             raise KerascolaError(f"expected on_error to be 'raise' or 'return', received {on_error!r}")
+        yield from self._means(clips, rate, on_error, OUTPUT)
+
+    def _means(self, clips: Iterable[Any], rate: int | None, on_error: str, output: str) -> Iterator[tuple[int, Any]]:
+        """(index, mean over the windows of what `output` gives) of each clip once it is done."""
         packing, means = Packing(self.batch_size), dict[int, Mean]()
         for index, clip in enumerate(clips):
             try:
@@ -104,34 +137,39 @@ class Embedder:
                 yield index, error
                 continue
             starts = windows(len(waveform), self.metadata.window_samples, self.metadata.hop_samples)
-            means[index] = Mean(np.zeros(self.dimension), len(starts), len(starts))
+            means[index] = Mean(np.zeros(self._width(output)), len(starts), len(starts))
             for start in starts:
                 batch = packing.add(index, self._window(waveform, start))
                 if batch:
-                    yield from self._finished(batch, means, on_error)
+                    yield from self._finished(batch, means, on_error, output)
         for batch in packing.rest():
-            yield from self._finished(batch, means, on_error)
+            yield from self._finished(batch, means, on_error, output)
 
-    def run(self, windows: list[np.ndarray]) -> np.ndarray:
-        """Windows of one length -> float32 [batch, dimension]."""
+    def run(self, windows: list[np.ndarray], output: str = OUTPUT) -> np.ndarray:
+        """Windows of one length -> float32 [batch, dimension], or what another output has."""
         waveform = np.stack(windows)
         try:
-            (vectors,) = self.session.run([OUTPUT], {INPUT: waveform})
+            (vectors,) = self.session.run([output], {INPUT: waveform})
         except Exception as error:  # onnxruntime's errors share no base class of their own
             raise ModelError(
-                f"{self.path}: expected the embeddings of {list(waveform.shape)} samples, "
+                f"{self.path}: expected {output} of {list(waveform.shape)} samples, "
                 f"received: {first_line(error)}. Export the model again"
             ) from error
-        if vectors.shape != (len(windows), self.dimension):
+        if vectors.shape != (len(windows), self._width(output)):
             raise ModelError(
-                f"{self.path}: expected embeddings of the shape {[len(windows), self.dimension]}, "
+                f"{self.path}: expected {output} of the shape {[len(windows), self._width(output)]}, "
                 f"received {list(vectors.shape)}. Export the model again"
             )
         return vectors
 
-    def _finished(self, batch: Batch, means: dict[int, Mean], on_error: str) -> Iterator[tuple[int, Any]]:
+    def _width(self, output: str) -> int:
+        if output == OUTPUT:
+            return self.dimension
+        return next(len(one.labels) for name, one in self.metadata.heads.items() if output in outputs_of(name))
+
+    def _finished(self, batch: Batch, means: dict[int, Mean], on_error: str, output: str) -> Iterator[tuple[int, Any]]:
         """Runs a batch; the clips that it completes."""
-        vectors = self.run([window for _, window in batch])
+        vectors = self.run([window for _, window in batch], output)
         for (index, _), vector in zip(batch, vectors, strict=True):
             mean = means[index]
             mean.total += vector

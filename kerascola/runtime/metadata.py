@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kerascola.audio.resample import LOWEST
 from kerascola.errors import ModelError, shown
 from kerascola.runtime.archive import member
@@ -26,6 +28,25 @@ RANGES = {
 }
 DENSEST = 1024  # windows that begin within one
 LONGEST = 1000  # characters of a text
+MOST_LABELS = 1 << 16  # of a head
+
+
+@dataclass(frozen=True)
+class Classes:
+    """What a head tells apart."""
+
+    labels: tuple[str, ...]
+    multi_label: bool = False  # a sigmoid each, in place of a softmax
+    average: str = "logits"  # or "scores": what of a clip's windows is averaged
+
+    def scores(self, logits: np.ndarray) -> np.ndarray:
+        """[n, classes], from 0 to 1: each by itself, or all of a row adding up to 1."""
+        logits = np.asarray(logits, np.float64)
+        if self.multi_label:
+            powers = np.exp(-np.abs(logits))
+            return (np.where(logits < 0, powers, 1) / (1 + powers)).astype(np.float32)
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -37,7 +58,7 @@ class Metadata:
     dimension: int
     recipe: str = ""
     licence: str = ""
-    labels: tuple[str, ...] = ()
+    heads: Mapping[str, Classes] = field(default_factory=dict)  # by name; one alone has the name ""
     versions: Mapping[str, str] = field(default_factory=dict)  # of what trained and exported it
     verified: Mapping[str, Any] = field(default_factory=dict)  # the errors measured after writing
     frontend: Mapping[str, Any] = field(default_factory=dict)  # what the features inside are computed from
@@ -82,7 +103,13 @@ def of_tree(tree: Any) -> Metadata:
         raise wrong("metadata.min_samples", f"no more than window_samples, {found.window_samples}", found.min_samples)
     if found.hop_samples * DENSEST < found.window_samples:
         raise wrong("metadata.hop_samples", f"{found.window_samples} / {DENSEST} or more", found.hop_samples)
-    for text in (found.recipe, found.licence, *found.labels, *found.versions, *found.versions.values()):
+    for name, head in found.heads.items():
+        if head.average not in ("logits", "scores"):
+            raise wrong(f"metadata.heads.{name}.average", "logits or scores", head.average)
+        if not 1 <= len(head.labels) <= MOST_LABELS:
+            raise wrong(f"metadata.heads.{name}.labels", f"1 to {MOST_LABELS} labels", len(head.labels))
+    labels = [text for name, head in found.heads.items() for text in (name, *head.labels)]
+    for text in (found.recipe, found.licence, *labels, *found.versions, *found.versions.values()):
         if len(text) > LONGEST:
             raise wrong("metadata", f"texts of at most {LONGEST} characters", text)
     return found

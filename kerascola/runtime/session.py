@@ -1,7 +1,7 @@
 """An exported .onnx file -> an onnxruntime session that keeps kerascola's contract."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +9,26 @@ import onnxruntime
 
 from kerascola.errors import KerascolaError, ModelError, shortened, shown
 from kerascola.runtime.declared import declared
-from kerascola.runtime.metadata import Metadata
+from kerascola.runtime.metadata import Classes, Metadata
 
 INPUT, OUTPUT = "waveform", "embedding"  # float32 [batch, samples] -> float32 [batch, dimension]
+LOGITS, SCORES = "logits", "scores"  # float32 [batch, classes] of a head; NAME.logits where there are several
 
 Provider = str | tuple[str, dict[str, Any]]  # tuple: with onnxruntime's options for it
 
 
+def outputs_of(head: str) -> tuple[str, str]:
+    """(logits, scores)"""
+    return (f"{head}.{LOGITS}", f"{head}.{SCORES}") if head else (LOGITS, SCORES)
+
+
 def open_session(
-    model: str | os.PathLike[str], providers: str | Sequence[Provider] | None, threads: int | None
+    model: str | os.PathLike[str],
+    providers: str | Sequence[Provider] | None,
+    threads: int | None,
+    is_head: bool = False,
 ) -> tuple[onnxruntime.InferenceSession, Metadata]:
+    """Of an embedder, or of a head that is served alone."""
     path = _checked_path(model)
     wanted = _checked_providers(providers)
     metadata = Metadata.from_props(declared(path), str(path))
@@ -34,7 +44,10 @@ def open_session(
             f"{path}: expected an ONNX model that onnxruntime {onnxruntime.__version__} can open, received: "
             f"{first_line(error)}. Export the Keras model again: kerascola-export MODEL.keras"
         ) from error
-    _check_contract(session, metadata, path)
+    if is_head:
+        _check_head(session, metadata, path)
+    else:
+        _check_contract(session, metadata, path)
     names = [p if isinstance(p, str) else p[0] for p in wanted]
     missing = [name for name in names if name not in session.get_providers()]
     if missing:  # onnxruntime has gone on with the CPU by itself
@@ -83,10 +96,49 @@ def _checked_providers(providers: str | Sequence[Provider] | None) -> list[Provi
     return wanted
 
 
+def choose(heads: Mapping[str, Classes], name: str | None, path: str) -> str:
+    """The name of the head that is asked for, or of the only one."""
+    if not heads:
+        raise ModelError(
+            f"{path}: expected a model with a head, received one that gives embeddings alone. "
+            "Export one with it: kerascola-export MODEL.keras --head HEAD.keras"
+        )
+    if name is None and len(heads) == 1:
+        return next(iter(heads))
+    if name is None or name not in heads:
+        raise ModelError(f"{path}: expected one of the heads {', '.join(heads)}, received {name!r}")
+    return name
+
+
+def _check_head(session: onnxruntime.InferenceSession, metadata: Metadata, path: Path) -> None:
+    inputs = [(i.name, i.type, i.shape[1:]) for i in session.get_inputs()]
+    expected = [(OUTPUT, "tensor(float)", [metadata.dimension])]
+    if inputs != expected or list(metadata.heads) != [""]:
+        raise ModelError(
+            f"{path}: expected a head alone, with the input {expected[0]}, received the inputs {inputs} "
+            f"and {len(metadata.heads)} heads. kerascola-export HEAD.keras writes one; Embedder opens all others"
+        )
+    _check_classes(session, metadata, path)
+
+
+def _check_classes(session: onnxruntime.InferenceSession, metadata: Metadata, path: Path) -> None:
+    """Every head that the metadata tells of is there, with a number for each label."""
+    outputs = {o.name: (o.type, o.shape[1:]) for o in session.get_outputs()}
+    for name, classes in metadata.heads.items():
+        for output in outputs_of(name):
+            if outputs.get(output) != ("tensor(float)", [len(classes.labels)]):
+                raise ModelError(
+                    f"{path}: expected an output {output} of {len(classes.labels)} float32 numbers, as its metadata "
+                    f"says, received {outputs.get(output)}. Export the model again"
+                )
+
+
 def _check_contract(session: onnxruntime.InferenceSession, metadata: Metadata, path: Path) -> None:
     inputs = [(i.name, i.type, len(i.shape)) for i in session.get_inputs()]
     outputs = {o.name: (o.type, len(o.shape)) for o in session.get_outputs()}
     expected = ("tensor(float)", 2)
+    if inputs and inputs[0][0] == OUTPUT and metadata.heads:
+        raise ModelError(f"{path} is a head, which takes embeddings: open it by kerascola.Head")
     if inputs != [(INPUT, *expected)] or outputs.get(OUTPUT) != expected:
         raise ModelError(
             f"{path}: expected the input {INPUT} and the output {OUTPUT}, both float32 of two axes, "
@@ -104,3 +156,4 @@ def _check_contract(session: onnxruntime.InferenceSession, metadata: Metadata, p
             f"{path}: expected embeddings of {metadata.dimension} numbers, as its metadata says, "
             f"received {width}. Export the model again"
         )
+    _check_classes(session, metadata, path)

@@ -26,19 +26,25 @@ class Stream:
         self.resample = resampler(check_rate(rate, "the rate of the stream"), model_rate)
         self.kept, self.begin = NOTHING, 0  # the end of the sound at the model's rate, and where in it that begins
         self.next = 0  # where the next window starts
-        self.ended = False
+        self.ended = self.failed = False
 
     def __call__(self, chunk: Any) -> tuple[np.ndarray, np.ndarray]:
         if self.ended:
             raise AudioError("expected no chunk after end(), received one. Begin another stream")
+        self._check()
         return self._complete(self.resample(mixed_down(chunk, "the chunk")))
 
     def end(self) -> tuple[np.ndarray, np.ndarray]:
         """With a window that ends where the sound does, or all of it where it is shorter than one."""
         if self.ended:
             raise AudioError("expected end() once, received another. Begin another stream")
+        self._check()
         self.ended = True
         return self._complete(self.resample(NOTHING, last=True))
+
+    def _check(self) -> None:
+        if self.failed:
+            raise AudioError("this stream failed before and has lost windows. Begin another stream")
 
     def _complete(self, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         self.kept = np.concatenate([self.kept, new])
@@ -48,7 +54,9 @@ class Stream:
         reached = self.next - self.hop + self.window if self.next else 0
         if self.ended and total > reached:
             starts = np.append(starts, max(0, total - self.window))
+        self.failed = True
         vectors = self.embed(self.kept, starts - self.begin)
+        self.failed = False
         seconds = (starts + min(total, self.window) / 2) / self.model_rate
         needed = max(self.begin, min(self.next, total - self.window))
         self.kept, self.begin = self.kept[needed - self.begin :].copy(), needed

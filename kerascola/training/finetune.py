@@ -28,8 +28,10 @@ from kerascola.evaluation.metrics import judged, loss_and_accuracy
 from kerascola.evaluation.scores import scores
 from kerascola.models.classifier import Classifier
 from kerascola.models.embedder import parts, save_embedder
+from kerascola.models.heads import save_head
 from kerascola.objectives.classify import Classify
 from kerascola.recipes.schema import Recipe
+from kerascola.runtime.metadata import Classes
 from kerascola.training import logs
 from kerascola.training.determinism import deterministic
 from kerascola.training.loop import train
@@ -85,7 +87,7 @@ def finetune(
         )
     draw_training(run.report, f"{recipe.name}: {run.path.name}", run.history)
     with averaged(classifier):
-        whole = save(start, classifier, training.classes, run)
+        whole = save(start, classifier, training.classes, recipe, run)
         return outcome(whole, sets, classifier.views.crop_samples, recipe, run)
 
 
@@ -142,7 +144,7 @@ class Logits(keras.Model):
         return self.classifier.logits(waveforms)
 
 
-def save(start: Start, classifier: Classifier, classes: tuple[str, ...], run: Run) -> keras.Model:
+def save(start: Start, classifier: Classifier, classes: tuple[str, ...], recipe: Recipe, run: Run) -> keras.Model:
     """The encoder and its linear layer, each a plain Keras file; returns them as one."""
     embedder, metadata = start.ship(classifier)
     crop = classifier.views.crop_samples
@@ -154,7 +156,8 @@ def save(start: Start, classifier: Classifier, classes: tuple[str, ...], run: Ru
     head.set_weights(classifier.objective.logits.get_weights())
     thaw(embedder)
     save_embedder(embedder, metadata, run.model)
-    save_embedder(head, dataclasses.replace(metadata, labels=classes), run.path / "head.keras")
+    average = "scores" if recipe.finetune.average == "probabilities" else "logits"
+    save_head(head, Classes(classes, recipe.data.multi_label, average), metadata, run.path / "head.keras")
     return keras.Sequential([embedder, head])
 
 

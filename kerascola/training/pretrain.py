@@ -46,6 +46,7 @@ def pretrain(
     run.open(recipe, resume)
     if recipe.train.deterministic:
         deterministic()
+    warn_of_equal_views(recipe, rendered=data == SYNTH)
     sizes = (recipe.train.cached_batch or recipe.train.batch_size, recipe.clip_samples)
     views, seed = recipe.augmented_views(), recipe.train.seed
     batches: Stream
@@ -61,8 +62,8 @@ def pretrain(
     steps = recipe.train.steps_per_epoch or batches.steps_per_pass
     pretrainer, metadata = build(recipe, steps, classes)
     give_weights(pretrainer, batches.few())
-    if start is not None:
-        begin_from(start, recipe, pretrainer)
+    if start is not None and run.step == 0:
+        begin_from(start, recipe, pretrainer, metadata)
     note_origin(start, run)
     run.begin(recipe, len(batches))
     run.restore(pretrainer)
@@ -73,6 +74,20 @@ def pretrain(
         for name, (model, about) in towers_shipped(recipe, pretrainer, metadata).items():
             save_embedder(model, about, run.path / f"{name}.keras")
         return save_embedder(*shipped(recipe, pretrainer, metadata), run.model)
+
+
+def warn_of_equal_views(recipe: Recipe, rendered: bool) -> None:
+    """Of one clip, whole and as it is, twice: there is nothing to learn from them but which clip it is."""
+    views, two = recipe.views, recipe.second is not None
+    changed = views.noise or views.waveform or views.spectrogram or (rendered and recipe.data.synth.delta)
+    apart = recipe.clip_samples > recipe.crop_samples and views.kind != "same"
+    if not (changed or two or apart):
+        warnings.warn(
+            f"{recipe.name} makes two views of a clip that are the same samples: data.clip_seconds is "
+            f"{recipe.data.clip_seconds:g} and so is a crop, and nothing alters them. Take longer clips, as by "
+            f"--set data.clip_seconds={2 * recipe.views.crop_seconds:g}, or augmentations",
+            stacklevel=2,
+        )
 
 
 def without_labels(recipe: Recipe) -> np.ndarray | None:

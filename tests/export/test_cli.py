@@ -31,7 +31,7 @@ def writer(monkeypatch):
     """Takes the place of the ONNX writer; gives the metadata that it was called with."""
     calls: list = []
 
-    def write(model, metadata, out, say, half):
+    def write(model, metadata, out, say, half, heads):
         calls.append((metadata, out, *["half"] * half))
         verified = {"max_difference": 2.5e-7, "min_cosine": 0.9999995}
         return dataclasses.replace(metadata, verified=verified)

@@ -6,11 +6,12 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from models_for_tests import metadata_of, small_embedder
 
 from kerascola.errors import ExportError
 from kerascola.export import probes
 from kerascola.export.onnx_file import lowering
-from kerascola.export.verify import EXTREME, float64_results, in_float64, verify
+from kerascola.export.verify import EXTREME, FLOAT16, float64_results, in_float64, verify
 from kerascola.runtime.metadata import Metadata
 
 METADATA = Metadata(sample_rate=2000, window_samples=800, hop_samples=400, min_samples=300, dimension=4)
@@ -204,3 +205,16 @@ def test_where_keras_is_far_from_the_truth_an_artefact_may_be_as_far(model, monk
         numbers = "within 0.0006 at a cosine of at least 0.99999, received a difference of 0.0009"
         with nullcontext() if passes else pytest.raises(ExportError, match=numbers):
             check(model, lambda name, e, away=times * off: e - away * ("3 x" in name and "sounds" in name))
+
+
+@pytest.mark.once("NumPy plays the artefact")
+def test_half_the_digits_are_no_excuse_for_another_scale():
+    """The front end of a file in float16 is in float32: its weights' last digits fill no empty bins."""
+    model = small_embedder()
+    about = metadata_of(model)
+
+    def run(waves):
+        return {name: (1.5 if name == EXTREME else 1) * model.predict_on_batch(wave) for name, wave in waves.items()}
+
+    with pytest.raises(ExportError, match=EXTREME):
+        verify(model, about, run, lowering().float64, FLOAT16)

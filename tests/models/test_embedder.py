@@ -16,9 +16,11 @@ from kerascola.encoders.efficientnet import efficientnet
 from kerascola.errors import ModelError
 from kerascola.frontends.frontend import frontend
 from kerascola.models.embedder import embedder, load_embedder, save_embedder
-from kerascola.runtime.metadata import Metadata
+from kerascola.runtime.metadata import Classes, Metadata
 
-METADATA = Metadata(16000, 16000, 8000, 2800, 320, recipe="tiny", labels=("a", "b"), versions={"keras": "x"})
+METADATA = Metadata(
+    16000, 16000, 8000, 2800, 320, recipe="tiny", heads={"": Classes(("a", "b"))}, versions={"keras": "x"}
+)
 
 OTHER = {"tensorflow": "torch", "torch": "jax", "jax": "tensorflow"}
 
@@ -164,6 +166,6 @@ def test_another_dimension_than_it_says_is_refused(tmp_path):
     x = keras.Input((None,))
     model = keras.Model(x, keras.layers.Identity()(keras.ops.stack([keras.ops.max(x, axis=1)] * 3, axis=1)))
     for said in (4, 1):  # numbers of one would be spread over three
-        path = save_embedder(model, replace(METADATA, dimension=said, labels=()), tmp_path / "lying.keras")
+        path = save_embedder(model, replace(METADATA, dimension=said, heads={}), tmp_path / "lying.keras")
         with pytest.raises(ModelError, match=rf"lying.keras: expected embeddings of {said} numbers.*received \[3\]"):
             load_embedder(path)

@@ -5,7 +5,8 @@ import pytest
 from onnx_models import METADATA, write_statistics_model
 
 from kerascola import Embedder
-from kerascola.errors import AudioError
+from kerascola.errors import AudioError, ModelError
+from kerascola.runtime.streaming import Stream
 
 RATE, WINDOW, HOP = METADATA.sample_rate, METADATA.window_samples, METADATA.hop_samples
 
@@ -95,3 +96,15 @@ def test_what_is_refused(embedder):
         stream(noise(10))
     with pytest.raises(AudioError, match=r"expected end\(\) once"):
         stream.end()
+
+
+def test_a_stream_that_failed_does_not_go_on_without_its_windows():
+    def embed(waveform, starts):
+        raise ModelError("expected finite embeddings")
+
+    stream = Stream(embed, 800, 400, 8000, 8000)
+    with pytest.raises(ModelError):
+        stream(np.zeros(2000, np.float32))
+    for again in (lambda: stream(np.zeros(2000, np.float32)), stream.end):
+        with pytest.raises(AudioError, match="has lost windows. Begin another stream"):
+            again()

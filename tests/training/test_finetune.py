@@ -15,6 +15,7 @@ from kerascola import recipes
 from kerascola.data.sets import to_finetune
 from kerascola.errors import DataError, ModelError, RecipeError
 from kerascola.models.embedder import load_embedder, save_embedder
+from kerascola.runtime.metadata import Classes
 from kerascola.training.assembly import build, shipped
 from kerascola.training.finetune import finetune
 from kerascola.training.run import Run
@@ -106,7 +107,7 @@ def test_what_it_leaves_is_plain_and_says_the_same(straight):
     assert json.loads((run.path / "results.json").read_text()) == told
     embed, head = (keras.saving.load_model(run.path / name, safe_mode=True) for name in ("model.keras", "head.keras"))
     _, metadata = load_embedder(run.path / "head.keras")
-    assert metadata.labels == ("high", "low") and metadata.recipe == "small"
+    assert metadata.heads[""].labels == ("high", "low") and metadata.recipe == "small"
     assert (metadata.window_samples, metadata.min_samples) == (4000, 4000)
     with (run.path / "predictions-test.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -120,7 +121,7 @@ def test_what_it_leaves_is_plain_and_says_the_same(straight):
         mean = logits.astype(np.float64).mean(axis=0)
         expected = np.exp(mean) / np.exp(mean).sum()
         np.testing.assert_allclose([float(row["high"]), float(row["low"])], expected, atol=2e-5)
-        assert row["predicted"] == metadata.labels[int(mean.argmax())]
+        assert row["predicted"] == metadata.heads[""].labels[int(mean.argmax())]
 
 
 def test_stopped_and_resumed_it_ends_the_same(straight, tuned, monkeypatch):
@@ -262,9 +263,9 @@ def test_which_recipe_is_followed(place, tmp_path):
     with pytest.raises(RecipeError, match="--recipe goes with a file: cola is a recipe already"):
         recipe_for("cola", "demo", [])
     keras.saving.load_model(file).save(tmp_path / "bare.keras")
-    labelled = dataclasses.replace(metadata_of(file), labels=("a", "b"))
+    labelled = dataclasses.replace(metadata_of(file), heads={"": Classes(("a", "b"))})
     save_embedder(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]), labelled, tmp_path / "head.keras")
-    with pytest.raises(ModelError, match="head.keras is a linear layer, of 2 classes"):
+    with pytest.raises(ModelError, match="head.keras is a head, of 2 classes"):
         start_from(str(tmp_path / "head.keras"), recipes.load("cola"))
     with pytest.raises(ModelError, match="bare.keras says nothing of itself"):
         start_from(str(tmp_path / "bare.keras"), recipes.load("cola"))

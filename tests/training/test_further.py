@@ -1,8 +1,11 @@
 """Pre-training that begins at a trained file's weights: nothing is lost on the way, what does not fit is refused."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
+from models_for_tests import few_blocks
 
 from kerascola.cli import main
 from kerascola.errors import RecipeError
@@ -48,7 +51,7 @@ def test_it_begins_as_the_file_was(recipe, standardise, tmp_path):
     if standardise:
         pretrainer.standardise.build(None)
     assert np.abs(embedding(shipped(recipe, pretrainer, metadata)[0]) - before).max() > 1e-2
-    begin_from(str(tmp_path / "model.keras"), recipe, pretrainer)
+    begin_from(str(tmp_path / "model.keras"), recipe, pretrainer, metadata)
     np.testing.assert_allclose(embedding(shipped(recipe, pretrainer, metadata)[0]), before, rtol=1e-4, atol=1e-5)
 
 
@@ -66,8 +69,8 @@ def test_statistics_stay_those_of_the_file(recipe):
 def test_a_target_begins_where_its_encoder_does(recipe, tmp_path):
     written(recipe, tmp_path / "model.keras")
     byol = changed(recipe, objective={"name": "byol", "hidden": [8], "dimension": 4})
-    pretrainer, _ = build(byol, steps_per_epoch=1)
-    begin_from(str(tmp_path / "model.keras"), byol, pretrainer)
+    pretrainer, metadata = build(byol, steps_per_epoch=1)
+    begin_from(str(tmp_path / "model.keras"), byol, pretrainer, metadata)
     for online, target in zip(pretrainer.encoder.get_weights(), pretrainer.target.get_weights(), strict=True):
         np.testing.assert_array_equal(online, target)
     trained = load_embedder(tmp_path / "model.keras")[0].get_layer("encoder").get_weights()
@@ -91,7 +94,18 @@ def test_what_does_not_fit_is_refused(recipe, sections, said, tmp_path):
     written(recipe, tmp_path / "model.keras")
     recipe = changed(recipe, **{"views": {"spectrogram": []}, **sections})
     with pytest.raises(RecipeError, match=said):
-        begin_from(str(tmp_path / "model.keras"), recipe, build(recipe, steps_per_epoch=1)[0])
+        begin_from(str(tmp_path / "model.keras"), recipe, *build(recipe, steps_per_epoch=1))
+
+
+@pytest.mark.once("embeddings are compared")
+def test_what_has_no_weights_is_missed_too(recipe, tmp_path):
+    def pooled(by):
+        return changed(recipe, frontend={"mels": 64}, encoder={"name": "resnet", "width": 4, "pool": by})
+
+    with few_blocks():
+        written(pooled("max"), tmp_path / "model.keras")
+        with pytest.raises(RecipeError, match=r"give embeddings that are \d+% apart.*encoder.pool"):
+            begin_from(str(tmp_path / "model.keras"), pooled("mean"), *build(pooled("mean"), steps_per_epoch=1))
 
 
 @pytest.mark.once("files are compared")
@@ -113,15 +127,25 @@ def test_a_run_goes_on_from_what_it_began_with(recipe, tmp_path):
     other.step = 1
     with pytest.raises(RecipeError, match="was started without --from"):
         note_origin(a, other)
+    third = Run(tmp_path / "third")
+    third.path.mkdir()
+    (third.path / "recipe.yaml").touch()  # begun without, and stopped before its first checkpoint
+    with pytest.raises(RecipeError, match="was started without --from"):
+        note_origin(a, third)
 
 
-def test_a_command_trains_further(place, recipe, tmp_path):
+def test_a_command_trains_further(place, recipe, tmp_path, capsys):
     """At a learning rate of next to nothing the weights are those that it began with."""
     written(recipe, tmp_path / "model.keras")
     run = tmp_path / "run"
     still = "optimizer.learning_rate=1e-12", "train.epochs=1", "train.steps_per_epoch=1"
     where = ["--data", str(place / "sounds"), "--run", str(run), "--from", str(tmp_path / "model.keras")]
     assert main(["pretrain", str(place / "tiny.yaml"), *where, *(f"--set={change}" for change in still)]) == 0
+    assert json.loads((run / ORIGIN).read_text())["model"] == str(tmp_path / "model.keras")
+    written(changed(recipe, encoder={"filters": 6}), tmp_path / "other.keras")
+    again = [*where[:-1], str(tmp_path / "other.keras"), *(f"--set={change}" for change in still), "--resume"]
+    assert main(["pretrain", str(place / "tiny.yaml"), *again]) == 1
+    assert "other.keras is another" in capsys.readouterr().err
     before, after = (
         load_embedder(path)[0].get_layer("encoder") for path in (tmp_path / "model.keras", run / "model.keras")
     )

@@ -1,0 +1,38 @@
+"""A head that is served alone: embeddings -> labels and scores, with onnxruntime."""
+
+import os
+
+import numpy as np
+
+from kerascola.errors import ModelError
+from kerascola.runtime.metadata import Metadata
+from kerascola.runtime.session import OUTPUT, SCORES, open_session
+
+
+class Head:
+    """An exported head: head(vectors [n, dimension]) -> its labels, and their scores [n, classes].
+
+    So that one embedding, computed once or read from a file, serves many questions.
+    """
+
+    metadata: Metadata
+
+    def __init__(self, model: str | os.PathLike[str], *, threads: int | None = None) -> None:
+        self.path = os.fspath(model)
+        self.session, self.metadata = open_session(self.path, None, threads, is_head=True)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.metadata.heads[""].labels
+
+    def __call__(self, vectors: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
+        vectors = np.asarray(vectors)
+        one = vectors.ndim == 1
+        rows = np.atleast_2d(vectors)
+        if rows.ndim != 2 or rows.shape[1] != self.metadata.dimension or rows.dtype.kind != "f":
+            raise ModelError(
+                f"{self.path}: expected embeddings [n, {self.metadata.dimension}] of floating point, "
+                f"received {rows.dtype} of the shape {list(vectors.shape)}"
+            )
+        (scores,) = self.session.run([SCORES], {OUTPUT: rows.astype(np.float32)})
+        return self.labels, scores[0] if one else scores
