@@ -67,11 +67,11 @@ def finish(proto: onnx.ModelProto, given: str, classes: Classes, name: str) -> N
     for node in proto.graph.node:
         node.input[:] = [logits if each == given else each for each in node.input]
         node.output[:] = [logits if each == given else each for each in node.output]
-    score = ("Sigmoid", {}) if classes.multi_label else ("Softmax", {"axis": -1})
-    proto.graph.node.append(helper.make_node(score[0], [logits], [scores], name=scores, **score[1]))
+    kind = "Sigmoid" if classes.multi_label else "Softmax"  # over the last axis, which is where it is by default
+    proto.graph.node.append(helper.make_node(kind, [logits], [scores], name=scores))
     others = [output for output in proto.graph.output if output.name != given]
     del proto.graph.output[:]
-    shape = ["batch", len(classes.labels)]
+    shape: list[str | int | None] = ["batch", len(classes.labels)]
     made = [helper.make_tensor_value_info(each, TensorProto.FLOAT, shape) for each in (logits, scores)]
     proto.graph.output.extend([*others, *made])
     graph.one_opset_a_domain(proto, {node.domain for node in proto.graph.node})

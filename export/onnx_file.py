@@ -15,7 +15,7 @@ from onnx import helper
 
 import kerascola
 from kerascola.dsp.log_mel import PRESETS, LogMel
-from kerascola.errors import ExportError, RecipeError
+from kerascola.errors import ExportError
 from kerascola.export import graph, probes
 from kerascola.export.heads import Heads, alone, attach
 from kerascola.export.heads import check as check_head
@@ -64,8 +64,8 @@ def export_onnx(
             verified = verify(model, metadata, lambda waves: serve(partial, waves), lowering().float64, bounds)
         if heads:
             verified["head_max_difference"] = check_fused(partial, probes.ordinary(metadata), heads)
-        classes = {name: classes for name, (_, classes) in heads.items()}
-        metadata = dataclasses.replace(metadata, verified=verified, versions=versions(metadata), heads=classes)
+        known = {name: classes for name, (_, classes) in heads.items()}
+        metadata = dataclasses.replace(metadata, verified=verified, versions=versions(metadata), heads=known)
         helper.set_model_props(proto, metadata.to_props())
         onnx.save(proto, partial)
         Embedder(partial)  # opens as its users will open it
@@ -162,7 +162,7 @@ def log_mels(metadata: Metadata) -> list[LogMel]:
         return [] if metadata.frontend else presets
     try:
         return [LogMel(**metadata.frontend), *presets]
-    except (TypeError, RecipeError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise ExportError(f"the model's metadata has a log-mel front end that cannot be: {error}") from error
 
 

@@ -69,7 +69,7 @@ def in_tensorflow(*work: Path) -> None:
 
 def main(work: Path) -> None:
     """In TensorFlow's process: model.keras -> saved_model/, then waves.npz through it -> embeddings.npz."""
-    model = keras.saving.load_model(work / "model.keras", compile=False)
+    model = keras.saving.load_model(work / "model.keras", compile=False, safe_mode=True)
     archive = keras.export.ExportArchive()
     archive.track(model)
     archive.add_endpoint(

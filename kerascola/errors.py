@@ -15,6 +15,15 @@ def listing(lines: list[str], most: int = 20) -> str:
     return "\n".join([f"  {line}" for line in lines[:most]] + ["  ..."] * (len(lines) > most))
 
 
+def shown(value: object, most: int = 80) -> str:
+    """What was received, as Python writes it; of what is long the beginning."""
+    return shortened(repr(value), most)
+
+
+def shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 4]} ..."
+
+
 class KerascolaError(ValueError):
     """Base of the errors below; the command line prints its message without a traceback."""
 

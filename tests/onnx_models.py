@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from kerascola.runtime.metadata import Metadata
 
@@ -49,6 +49,55 @@ def write_statistics_model(
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     helper.set_model_props(model, metadata.to_props() if props is None else props)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+    return path
+
+
+def write_network_model(path: Path) -> Path:
+    """Weights of several types, in and beside the nodes, a graph inside a node, and shapes that are computed."""
+    rng = np.random.default_rng(0)
+    halved = numpy_helper.from_array(rng.normal(0, 0.1, (4, 1, 9)).astype(np.float16), "halved")
+    constants = [
+        halved,
+        numpy_helper.from_array(np.array([1]), "one"),
+        helper.make_tensor("scale", TensorProto.FLOAT, [4], [1.0, 2.0, 3.0, 4.0]),
+        helper.make_tensor("tail", TensorProto.INT64, [1], [4]),
+        helper.make_tensor("columns", TensorProto.INT32, [1], [1]),
+    ]
+    ends = {
+        name: helper.make_graph(
+            [helper.make_node(kind, ["convolved"], [f"{name}_out"])],
+            name,
+            [],
+            [helper.make_tensor_value_info(f"{name}_out", TensorProto.FLOAT, ["batch", 4, "steps"])],
+        )
+        for name, kind in (("then", "Relu"), ("otherwise", "Tanh"))
+    }
+    nodes = [
+        helper.make_node("Unsqueeze", ["waveform", "one"], ["planes"]),
+        helper.make_node("Cast", ["halved"], ["kernel"], to=TensorProto.FLOAT),
+        helper.make_node("Conv", ["planes", "kernel"], ["convolved"], strides=[4], kernel_shape=[9], pads=[4, 4]),
+        helper.make_node("Constant", [], ["yes"], value=helper.make_tensor("yes", TensorProto.BOOL, [], [True])),
+        helper.make_node("If", ["yes"], ["bent"], then_branch=ends["then"], else_branch=ends["otherwise"]),
+        helper.make_node("ReduceMean", ["bent"], ["pooled"], axes=[2], keepdims=0),
+        helper.make_node("Shape", ["pooled"], ["shape"]),
+        helper.make_node("ConstantOfShape", ["shape"], ["zeros"]),
+        helper.make_node("ConstantOfShape", ["tail"], ["more"]),
+        helper.make_node("Sum", ["pooled", "zeros", "more"], ["sum"]),
+        helper.make_node("Expand", ["scale", "shape"], ["scales"]),
+        helper.make_node("Mul", ["sum", "scales"], ["embedding"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "network",
+        [helper.make_tensor_value_info("waveform", TensorProto.FLOAT, ["batch", "samples"])],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", 4])],
+        constants,
+        value_info=[helper.make_tensor_value_info("pooled", TensorProto.FLOAT, ["batch", 4])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    helper.set_model_props(model, METADATA.to_props())
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
     return path

@@ -1,7 +1,6 @@
 """The files that an encoder is judged by: what is named as it would serve, and its network at random weights."""
 
 import hashlib
-import zipfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ import kerascola
 from kerascola.cli.progress import Report
 from kerascola.dsp.log_mel import LogMel
 from kerascola.errors import KerascolaError, ModelError
+from kerascola.runtime.archive import member
 from kerascola.runtime.home import home
 from kerascola.runtime.metadata import Metadata, load_metadata
 from kerascola.runtime.models import model_file
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 BASELINE = "log-mel"
 SPEC = LogMel(level="none", floor=3e-4)  # about -110 dB of a full-scale sine
+MOST_BYTES = 1 << 26  # of a network's configuration
 LEARNT = "leaf", "sincnet"  # front ends whose filters are of the file, not of the network
 
 
@@ -91,8 +92,10 @@ def architecture(path: Path) -> str:
     front = dict(metadata.frontend) if metadata else {}
     if not front or front.get("name") in LEARNT:
         return digest(path.read_bytes())
-    with zipfile.ZipFile(path) as archive:
-        return digest(archive.read("config.json") + repr(sorted(front.items())).encode())
+    config = member(path, "config.json", MOST_BYTES)
+    if config is None:
+        raise ModelError(f"{path} is not a Keras archive: expected a config.json in it, received none. Save it again")
+    return digest(config + repr(sorted(front.items())).encode())
 
 
 def given(path: Path) -> "tuple[keras.Model, Metadata]":

@@ -10,6 +10,7 @@ from kerascola.dsp.spec import FrontEnd, check_band, check_frames
 from kerascola.dsp.windows import taper
 from kerascola.errors import RecipeError
 
+MOST_MELS = 1 << 12
 Centre = Literal["none", "reflect", "zeros"]
 
 
@@ -44,8 +45,8 @@ class LogMel(FrontEnd):
         super().__post_init__()
         check_frames(self.hop, self.window, self.fft)
         check_band(self.low_hz, self.high_hz, self.sample_rate)
-        if self.mels < 1:
-            raise RecipeError(f"expected mels from 1, received {self.mels}")
+        if not 1 <= self.mels <= MOST_MELS:
+            raise RecipeError(f"expected mels from 1 to {MOST_MELS}, received {self.mels}")
         if not 0 < self.floor < self.ceiling:
             raise RecipeError(f"expected 0 < floor < ceiling, received floor {self.floor}, ceiling {self.ceiling}")
         if self.deviation <= 0:

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from kerascola.errors import RecipeError
 
+MOST_FFT = 1 << 16
 Level = Literal["rms", "peak", "none"]
 
 
@@ -92,6 +93,8 @@ def check_band(low_hz: float, high_hz: float, sample_rate: int) -> None:
 def check_frames(hop: int, window: int, fft: int) -> None:
     if not 0 < hop <= window <= fft:
         raise RecipeError(f"expected 0 < hop <= window <= fft, received hop {hop}, window {window}, fft {fft}")
+    if fft > MOST_FFT:  # its matrices would fill the memory
+        raise RecipeError(f"expected fft of at most {MOST_FFT}, received {fft}")
 
 
 def check_filters(filters: int, window: int, hop: int) -> None:

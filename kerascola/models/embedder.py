@@ -12,6 +12,7 @@ import keras
 from kerascola.errors import ModelError
 from kerascola.runtime.metadata import MEMBER, Metadata, load_metadata
 from kerascola.runtime.models import model_file
+from kerascola.runtime.session import first_line
 
 
 def embedder(frontend: keras.Model, encoder: keras.Model, name: str = "embedder") -> keras.Model:
@@ -67,9 +68,19 @@ def load_embedder(path: str | Path) -> tuple[keras.Model, Metadata | None]:
     """The model, and its metadata unless the file was saved again by Keras, which drops it."""
     metadata = load_metadata(path)
     try:
-        return keras.saving.load_model(path, compile=False), metadata
-    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{path} cannot be loaded: {error}") from error
+        model = keras.saving.load_model(Path(path), compile=False, safe_mode=True)
+    except Exception as error:  # what a configuration can make Keras and its backend raise has no base class
+        raise ModelError(
+            f"{path}: expected a model that Keras {keras.__version__} can load in safe mode, received: "
+            f"{first_line(error)}. Make it of Keras's own layers, or get the file again"
+        ) from error
+    found = [each.shape[-1] for each in model.outputs or ()]
+    if metadata and not metadata.heads and found != [metadata.dimension]:  # a linear layer gives classes
+        raise ModelError(
+            f"{path}: expected embeddings of {metadata.dimension} numbers, as its metadata says, received {found}. Get "
+            "the file again"
+        )
+    return model, metadata
 
 
 def metadata_of(path: str | Path) -> Metadata:

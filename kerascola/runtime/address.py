@@ -108,14 +108,17 @@ def one_at_a_time(lock: Path) -> Iterator[None]:
         yield
 
 
-def read(url: str) -> bytes:
+def read(url: str, most: int) -> bytes:
     """What is small, in one try. ConnectionError where the server cannot be reached, which may pass."""
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
-            return answer.read()
+            found = answer.read(most + 1)
     except urllib.error.HTTPError as error:
         if error.code < 500:
             raise FetchError(f"{url}: expected the file, received {error.code} {error.reason}") from error
         raise ConnectionError(f"{error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException) as error:
         raise ConnectionError(str(getattr(error, "reason", error))) from error
+    if len(found) > most:
+        raise FetchError(f"{url}: expected at most {most} bytes, received more. Check the address")
+    return found

@@ -16,7 +16,7 @@ from pathlib import Path
 from kerascola.errors import ZooError, nearest
 from kerascola.runtime.address import Watch, digest, is_address, keep, offline, read, unwatched, url_of
 from kerascola.runtime.home import home
-from kerascola.runtime.record import Record, read_index
+from kerascola.runtime.record import MOST_BYTES, Record, read_index
 
 INDEX = "index.json"
 VARIABLE = "KERASCOLA_ZOO"
@@ -60,7 +60,7 @@ def downloaded(url: str, place: str) -> bytes:
             return cached.read_bytes()
         raise ZooError(f"{url}: {forbidden} is set, and this zoo was never looked at. Do so once without it")
     try:
-        found = read(url)
+        found = read(url, MOST_BYTES)
     except ConnectionError as error:
         if cached.is_file():
             warnings.warn(f"{url} cannot be reached ({error}): going by what it was last time", stacklevel=2)

@@ -1,7 +1,6 @@
 """What an artefact knows about itself: one record, in the Keras archive and in the ONNX file alike."""
 
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -9,11 +8,27 @@ from typing import Any
 
 import numpy as np
 
-from kerascola.errors import ModelError
+from kerascola.audio.resample import LOWEST
+from kerascola.errors import ModelError, shown
+from kerascola.runtime.archive import member
+from kerascola.runtime.typed import parsed, read_json, wrong
 
 FORMAT = "1"
 FORMAT_KEY = "kerascola_format"
 MEMBER = "kerascola.json"  # of a Keras archive
+MOST_BYTES = 1 << 20  # of all that is said
+
+# What a file may say: what is padded, cut or allocated by it stays small.
+RANGES = {
+    "sample_rate": (LOWEST, 1_000_000),
+    "window_samples": (1, 1 << 25),
+    "hop_samples": (1, 1 << 25),
+    "min_samples": (1, 1 << 22),
+    "dimension": (1, 1 << 16),
+}
+DENSEST = 1024  # windows that begin within one
+LONGEST = 1000  # characters of a text
+MOST_LABELS = 1 << 16  # of a head
 
 
 @dataclass(frozen=True)
@@ -58,44 +73,49 @@ class Metadata:
         if props.get(FORMAT_KEY) != FORMAT:
             raise ModelError(
                 f"{source} was not made by this version of kerascola-export: expected the metadata key "
-                f"{FORMAT_KEY!r} = {FORMAT!r}, received {props.get(FORMAT_KEY)!r}. "
+                f"{FORMAT_KEY!r} = {FORMAT!r}, received {shown(props.get(FORMAT_KEY))}. "
                 "Export the Keras model again: kerascola-export MODEL.keras"
             )
         texts = {f.name for f in fields(cls) if f.type in (str, "str")}
-        counts = [f.name for f in fields(cls) if f.type in (int, "int")]
         known = {f.name for f in fields(cls)} & set(props)
         try:
-            values: dict[str, Any] = {k: props[k] if k in texts else json.loads(props[k]) for k in known}
-            values["heads"] = heads_of(values.get("heads", {}))
-            for name in counts:
-                if type(values[name]) is not int or values[name] < 1:
-                    raise ValueError(f"{name} is {values[name]!r}, not a count")
-            return cls(**values)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(
-                f"{source}: expected complete kerascola metadata, received it damaged ({error!r}). "
-                "Export the model again"
-            ) from error
-
-
-def heads_of(found: Mapping[str, Any]) -> dict[str, Classes]:
-    heads = {name: Classes(**{**one, "labels": tuple(one["labels"])}) for name, one in found.items()}
-    for name, one in heads.items():
-        if one.average not in ("logits", "scores") or not one.labels:
-            raise ValueError(f"the head {name!r} has {len(one.labels)} labels and averages {one.average!r}")
-    return heads
+            return of_tree({k: props[k] if k in texts else read_json(props[k], MOST_BYTES) for k in known})
+        except ValueError as error:
+            raise damaged(source, error) from error
 
 
 def load_metadata(path: str | Path) -> Metadata | None:
     """Of a Keras archive; None where it was saved again by Keras, which drops it."""
-    path = Path(path)
-    if not path.is_file():
-        raise ModelError(f"{path}: no such file. Expected a Keras model, NAME.keras")
-    if not zipfile.is_zipfile(path):
-        raise ModelError(f"{path} is not a Keras archive. Expected a file that `model.save('NAME.keras')` wrote")
+    content = member(Path(path), MEMBER, MOST_BYTES)
     try:
-        with zipfile.ZipFile(path) as archive:
-            member = json.loads(archive.read(MEMBER)) if MEMBER in archive.namelist() else None
-        return Metadata(**{**member, "heads": heads_of(member["heads"])}) if member else None
-    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{path} cannot be loaded: {error}") from error
+        return None if content is None else of_tree(read_json(content, MOST_BYTES))
+    except ValueError as error:
+        raise damaged(str(path), error) from error
+
+
+def of_tree(tree: Any) -> Metadata:
+    """KerascolaError, a ValueError, where it is not what a file may say of itself."""
+    found: Metadata = parsed(Metadata, tree, "metadata")
+    for key, (least, most) in RANGES.items():
+        if not least <= getattr(found, key) <= most:
+            raise wrong(f"metadata.{key}", f"a whole number from {least} to {most}", getattr(found, key))
+    if found.min_samples > found.window_samples:
+        raise wrong("metadata.min_samples", f"no more than window_samples, {found.window_samples}", found.min_samples)
+    if found.hop_samples * DENSEST < found.window_samples:
+        raise wrong("metadata.hop_samples", f"{found.window_samples} / {DENSEST} or more", found.hop_samples)
+    for name, head in found.heads.items():
+        if head.average not in ("logits", "scores"):
+            raise wrong(f"metadata.heads.{name}.average", "logits or scores", head.average)
+        if not 1 <= len(head.labels) <= MOST_LABELS:
+            raise wrong(f"metadata.heads.{name}.labels", f"1 to {MOST_LABELS} labels", len(head.labels))
+    labels = [text for name, head in found.heads.items() for text in (name, *head.labels)]
+    for text in (found.recipe, found.licence, *labels, *found.versions, *found.versions.values()):
+        if len(text) > LONGEST:
+            raise wrong("metadata", f"texts of at most {LONGEST} characters", text)
+    return found
+
+
+def damaged(source: str, error: ValueError) -> ModelError:
+    return ModelError(
+        f"{source}: expected complete kerascola metadata, received it damaged: {error}. Export the model again"
+    )

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kerascola.errors import ZooError
-from kerascola.runtime.typed import parsed, wrong
+from kerascola.runtime.typed import parsed, read_json, wrong
 
 FORMAT = 1
+MOST_BYTES = 1 << 26  # of an index
 KINDS = ("keras", "onnx")  # of a checkpoint's files, each NAME.KIND
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)+")  # arch.tag; it is a file's name, too
 DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -90,7 +91,7 @@ class Index:
 def read_index(text: str | bytes, source: str) -> Index:
     """Raises one ZooError: file, record, field, expected, received."""
     try:
-        tree = json.loads(text)
+        tree = read_json(text, MOST_BYTES)
     except ValueError as error:
         raise ZooError(f"{source}: expected the index of a zoo, which is JSON, received: {error}") from error
     if not isinstance(tree, dict) or tree.get("format") != FORMAT:

@@ -7,7 +7,8 @@ from typing import Any
 
 import onnxruntime
 
-from kerascola.errors import KerascolaError, ModelError
+from kerascola.errors import KerascolaError, ModelError, shortened, shown
+from kerascola.runtime.declared import declared
 from kerascola.runtime.metadata import Classes, Metadata
 
 INPUT, OUTPUT = "waveform", "embedding"  # float32 [batch, samples] -> float32 [batch, dimension]
@@ -30,10 +31,12 @@ def open_session(
     """Of an embedder, or of a head that is served alone."""
     path = _checked_path(model)
     wanted = _checked_providers(providers)
+    metadata = Metadata.from_props(declared(path), str(path))
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     # 0: onnxruntime chooses
     options.intra_op_num_threads = check_count(0 if threads is None else threads, "threads", least=0)
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # and not its own, whatever the name is
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=wanted)
     except Exception as error:  # onnxruntime's errors share no base class of their own
@@ -41,7 +44,6 @@ def open_session(
             f"{path}: expected an ONNX model that onnxruntime {onnxruntime.__version__} can open, received: "
             f"{first_line(error)}. Export the Keras model again: kerascola-export MODEL.keras"
         ) from error
-    metadata = Metadata.from_props(session.get_modelmeta().custom_metadata_map, str(path))
     if is_head:
         _check_head(session, metadata, path)
     else:
@@ -64,7 +66,7 @@ def check_count(value: Any, what: str, least: int) -> int:
 
 
 def first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    return shortened((str(error).strip().splitlines() or [type(error).__name__])[0].rstrip("."), 500)
 
 
 def _checked_path(model: str | os.PathLike[str]) -> Path:
@@ -103,7 +105,7 @@ def choose(heads: Mapping[str, Classes], name: str | None, path: str) -> str:
         )
     if name is None and len(heads) == 1:
         return next(iter(heads))
-    if name not in heads:
+    if name is None or name not in heads:
         raise ModelError(f"{path}: expected one of the heads {', '.join(heads)}, received {name!r}")
     return name
 
@@ -140,13 +142,13 @@ def _check_contract(session: onnxruntime.InferenceSession, metadata: Metadata, p
     if inputs != [(INPUT, *expected)] or outputs.get(OUTPUT) != expected:
         raise ModelError(
             f"{path}: expected the input {INPUT} and the output {OUTPUT}, both float32 of two axes, "
-            f"received the inputs {inputs} and the outputs {outputs}. Export the model again"
+            f"received the inputs {shown(inputs, 300)} and the outputs {shown(outputs, 300)}. Export the model again"
         )
     fixed = [size for size in session.get_inputs()[0].shape if isinstance(size, int)]
     if fixed:
         raise ModelError(
             f"{path}: expected an input of any batch and any length, received the shape "
-            f"{session.get_inputs()[0].shape}. Export the model again with both axes dynamic"
+            f"{shown(session.get_inputs()[0].shape)}. Export the model again with both axes dynamic"
         )
     width = next(o.shape[1] for o in session.get_outputs() if o.name == OUTPUT)
     if isinstance(width, int) and width != metadata.dimension:

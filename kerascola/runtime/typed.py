@@ -1,14 +1,51 @@
 """JSON -> frozen dataclasses, by their annotations: nothing unknown, nothing missing, nothing converted."""
 
+import json
 import math
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from kerascola.errors import ZooError, nearest
+from kerascola.errors import ZooError, nearest, shown
 
+DEEPEST = 16  # lists and objects inside each other
 PLAIN = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def read_json(text: str | bytes, most: int) -> Any:
+    """At most so many bytes, without what JSON does not have or says in two ways; ValueError says what is wrong."""
+    if len(text) > most:
+        raise ValueError(f"{len(text)} bytes, of at most {most}")
+    try:
+        tree = json.loads(text, object_pairs_hook=once, parse_float=finite, parse_constant=finite)
+    except RecursionError:
+        raise ValueError(f"lists and objects inside each other, more than {DEEPEST}") from None
+    level = [tree]
+    for _ in range(DEEPEST):
+        level = [
+            inside
+            for one in level
+            if isinstance(one, dict | list)
+            for inside in (one.values() if isinstance(one, dict) else one)
+        ]
+    if any(isinstance(one, dict | list) for one in level):
+        raise ValueError(f"lists and objects inside each other, more than {DEEPEST}")
+    return tree
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} twice")
+    return found
+
+
+def finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise ValueError(f"{text}, which is no number")
+    return value
 
 
 def parsed(kind: Any, value: Any, place: str) -> Any:
@@ -50,5 +87,4 @@ def of_fields(kind: Any, value: Any, place: str) -> Any:
 
 
 def wrong(place: str, expected: str, value: Any) -> ZooError:
-    shown = repr(value)
-    return ZooError(f"{place}: expected {expected}, received {shown if len(shown) < 80 else shown[:76] + ' ...'}")
+    return ZooError(f"{place}: expected {expected}, received {shown(value)}")

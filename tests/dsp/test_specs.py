@@ -30,6 +30,8 @@ IN_DB = {"log": "db", "reference": "max"}
         (LogMel, {"low_hz": 7800.0}, "low_hz < high_hz", "low_hz 7800, high_hz 7800"),
         (LogMel, {"low_hz": -1.0}, "0 <= low_hz", "low_hz -1"),
         (LogMel, {"mels": 0}, "mels from 1", "0"),
+        (LogMel, {"mels": 4097}, "mels from 1 to 4096", "4097"),
+        (LogMel, {"fft": 2**40}, "fft of at most 65536", str(2**40)),
         (LogMel, {"floor": 0.0}, "0 < floor < ceiling", "floor 0.0, ceiling 100000000.0"),
         (LogMel, {"ceiling": 1e-5}, "0 < floor < ceiling", "ceiling 1e-05"),
         (LogMel, {"deviation": 0.0}, "deviation > 0", "0"),

@@ -9,6 +9,7 @@ from kerascola import Embedder
 from kerascola.errors import ModelError
 from kerascola.evaluation.encoder import open_encoder, timed
 from kerascola.models.embedder import save_embedder
+from kerascola.runtime.metadata import Classes
 
 RATE, WINDOW, LEAST = METADATA.sample_rate, METADATA.window_samples, METADATA.min_samples
 
@@ -57,7 +58,7 @@ def test_windows_are_of_the_sound_around_their_times(model, rate):
 def test_nothing_drifts_in_twenty_minutes_nor_are_all_windows_there_at_once(model, monkeypatch, rate):
     """Windows of three samples hear a click at their centre, and none besides."""
     sizes, run = set(), Embedder.run
-    monkeypatch.setattr(Embedder, "run", lambda self, windows: sizes.add(len(windows)) or run(self, windows))
+    monkeypatch.setattr(Embedder, "run", lambda self, x, *output: sizes.add(len(x)) or run(self, x, *output))
     sound = np.zeros((1, 20 * 60 * rate), np.float32)
     clicks = noise(24000) + 1
     sound[0, [number * rate // 20 for number in range(24000)]] = clicks
@@ -75,8 +76,8 @@ def test_what_is_no_model_is_refused(tmp_path):
     statistics_embedder().save(file)
     with pytest.raises(ModelError, match="says nothing of itself"):
         open_encoder(file)
-    save_embedder(statistics_embedder(), replace(METADATA, labels=("a", "b")), file)
-    with pytest.raises(ModelError, match="is a linear layer, of 2 classes"):
+    save_embedder(statistics_embedder(), replace(METADATA, heads={"": Classes(("a", "b"))}), file)
+    with pytest.raises(ModelError, match="is a head, of 2 classes"):
         open_encoder(file)
 
 

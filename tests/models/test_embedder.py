@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 
 import contracts
 import keras
@@ -103,3 +104,68 @@ def test_what_is_not_a_model_is_said(tmp_path):
     (tmp_path / "text.keras").write_text("hello")
     with pytest.raises(ModelError, match="not a Keras archive"):
         load_embedder(tmp_path / "text.keras")
+
+
+def rewritten(path, out, name: str, content: bytes):
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(out, "w") as other:
+        for one in archive.namelist():
+            other.writestr(one, content if one == name else archive.read(one))
+    return out
+
+
+def test_code_in_a_file_is_not_run(tmp_path):
+    waveform = keras.Input((None,))
+    keras.Model(waveform, keras.layers.Lambda(lambda x: x * 2)(waveform)).save(tmp_path / "code.keras")
+    with pytest.raises(ModelError, match="code.keras: expected a model that Keras .* can load in safe mode, received"):
+        load_embedder(tmp_path / "code.keras")
+
+
+@pytest.mark.once("Keras reads the configuration before a backend does anything")
+@pytest.mark.parametrize(
+    "config",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"module": "os", "class_name": "system", "config": "true"}',
+        b'{"module": "builtins", "class_name": "exec", "config": {}, "registered_name": "exec"}',
+        b'{"module": "keras.utils", "class_name": "get_file", "config": {"origin": "file:///etc/passwd"}}',
+        b'{"module": "keras.layers", "class_name": "TFSMLayer", "config": {"filepath": "/tmp"}}',
+        b'{"module": "keras", "class_name": "Sequential", "config": {"layers": 3}}',
+        b'{"module": "keras", "class_name": "Sequential", "config": ' + b"[" * 100_000,
+    ],
+)
+def test_a_configuration_of_something_else_is_refused(tmp_path, config):
+    waveform = keras.Input((None,))
+    keras.Model(waveform, keras.layers.Identity()(waveform)).save(tmp_path / "good.keras")
+    path = rewritten(tmp_path / "good.keras", tmp_path / "bad.keras", "config.json", config)
+    with pytest.raises(ModelError, match="bad.keras: expected a model .*get the file again"):
+        load_embedder(path)
+
+
+@pytest.mark.once("Keras reads the weights the same way on each backend")
+@pytest.mark.parametrize("weights", [b"", b"\x89HDF\r\n\x1a\n" + bytes(100), "outside"])
+def test_weights_that_are_none_are_refused(tmp_path, weights):
+    x = keras.Input((4,))
+    keras.Model(x, keras.layers.Dense(2)(x)).save(tmp_path / "good.keras")
+    if weights == "outside":
+        import h5py
+
+        with zipfile.ZipFile(tmp_path / "good.keras") as archive:
+            archive.extract("model.weights.h5", tmp_path)
+        os.rename(tmp_path / "model.weights.h5", tmp_path / "other.h5")
+        with h5py.File(tmp_path / "links.h5", "w") as file:
+            file["layers"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "/layers")
+        weights = (tmp_path / "links.h5").read_bytes()
+    path = rewritten(tmp_path / "good.keras", tmp_path / "bad.keras", "model.weights.h5", weights)
+    with pytest.raises(ModelError, match="bad.keras: expected a model .*get the file again"):
+        load_embedder(path)
+
+
+def test_another_dimension_than_it_says_is_refused(tmp_path):
+    x = keras.Input((None,))
+    model = keras.Model(x, keras.layers.Identity()(keras.ops.stack([keras.ops.max(x, axis=1)] * 3, axis=1)))
+    for said in (4, 1):  # numbers of one would be spread over three
+        path = save_embedder(model, replace(METADATA, dimension=said, heads={}), tmp_path / "lying.keras")
+        with pytest.raises(ModelError, match=rf"lying.keras: expected embeddings of {said} numbers.*received \[3\]"):
+            load_embedder(path)

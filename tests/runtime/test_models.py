@@ -125,6 +125,15 @@ def test_the_index_is_looked_at_anew_and_kept(server, zoo, monkeypatch):
         assert list(open_zoo(server.url).records) == ["b.new"]
 
 
+def test_an_index_that_does_not_end_is_not_read_on(server, zoo, monkeypatch):
+    size = (zoo / "index.json").stat().st_size
+    monkeypatch.setattr("kerascola.runtime.catalogue.MOST_BYTES", size - 1)
+    with pytest.raises(FetchError, match=f"index.json: expected at most {size - 1} bytes, received more"):
+        open_zoo(server.url)
+    monkeypatch.setattr("kerascola.runtime.catalogue.MOST_BYTES", size)
+    assert list(open_zoo(server.url).records) == [NAME]
+
+
 def test_a_zoo_that_was_never_reached(monkeypatch):
     with pytest.raises(ZooError, match="9/index.json: expected the index of a zoo, received: .*refused"):
         open_zoo("http://127.0.0.1:9")

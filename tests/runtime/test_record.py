@@ -25,7 +25,7 @@ def test_what_is_written_is_read():
         (("dimension",), True, "expected a whole number, received True"),
         (("dimension",), 5, "golden.embedding: expected 5 numbers, received 4"),
         (("sample_rate",), 0, "sample_rate: expected a whole number from 1, received 0"),
-        (("hours",), float("nan"), "hours: expected a number, received nan"),
+        (("hours",), float("nan"), "expected the index of a zoo, which is JSON, received: NaN"),
         (("summary",), None, "summary: expected text, received None"),
         (("metrics", 1, "interval"), [0.1], r"metrics\[1\].interval: expected a list of 2, received \[0.1\]"),
         (("metrics", 0, "valeu"), 1, r"metrics\[0\]: unknown key 'valeu'; did you mean 'value'"),
@@ -73,6 +73,23 @@ def test_an_index_that_is_none():
 def test_names():
     assert all(map(is_name, ("a.b", "efficientnet-b0.cola-synth", "x1.y_2.z")))
     assert not any(map(is_name, ("cola", "a.onnx", "a.yaml", "a/b.c", "..", ".a.b", "A.b", "a.b ", "a..b", "-a.b", "")))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[" * 100_000, "inside each other, more than 16"),
+        ('{"format": 1, "records": [], "format": 1}', "the key 'format' twice"),
+        ('{"format": 1, "records": 1e999}', "1e999, which is no number"),
+        (b"\xff\xfe\xfd", "codec can't decode"),
+        (b" " * (2**26 + 1), "67108865 bytes, of at most 67108864"),
+    ],
+)
+def test_an_index_is_read_within_bounds(text, said):
+    with pytest.raises(
+        ZooError, match=f"^zoo/index.json: expected the index of a zoo, which is JSON, received: .*{said}"
+    ):
+        read_index(text, "zoo/index.json")
 
 
 def test_the_golden_sound_is_what_is_said_of_it():

@@ -15,6 +15,7 @@ from kerascola import recipes
 from kerascola.data.sets import to_finetune
 from kerascola.errors import DataError, ModelError, RecipeError
 from kerascola.models.embedder import load_embedder, save_embedder
+from kerascola.runtime.metadata import Classes
 from kerascola.training.assembly import build, shipped
 from kerascola.training.finetune import finetune
 from kerascola.training.run import Run
@@ -262,9 +263,9 @@ def test_which_recipe_is_followed(place, tmp_path):
     with pytest.raises(RecipeError, match="--recipe goes with a file: cola is a recipe already"):
         recipe_for("cola", "demo", [])
     keras.saving.load_model(file).save(tmp_path / "bare.keras")
-    labelled = dataclasses.replace(metadata_of(file), labels=("a", "b"))
+    labelled = dataclasses.replace(metadata_of(file), heads={"": Classes(("a", "b"))})
     save_embedder(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]), labelled, tmp_path / "head.keras")
-    with pytest.raises(ModelError, match="head.keras is a linear layer, of 2 classes"):
+    with pytest.raises(ModelError, match="head.keras is a head, of 2 classes"):
         start_from(str(tmp_path / "head.keras"), recipes.load("cola"))
     with pytest.raises(ModelError, match="bare.keras says nothing of itself"):
         start_from(str(tmp_path / "bare.keras"), recipes.load("cola"))
