@@ -26,3 +26,9 @@ def test_the_index_names_all_that_is_there():
 @pytest.mark.once("texts are compared")
 def test_the_cards_are_up_to_date():
     assert stale(shipped()) == [], "python -m kerascola.zoo.cards writes them anew"
+
+
+@pytest.mark.once("sizes are added")
+def test_they_are_small_enough_for_a_repository():
+    sizes = [file.bytes for record in ZOO.records.values() for file in record.files.values()]
+    assert len(sizes) >= 4 and max(sizes) < 14e6 and sum(sizes) < 60e6
