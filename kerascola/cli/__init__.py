@@ -80,10 +80,12 @@ def make_parser(verb: str | None) -> argparse.ArgumentParser:
 
 def install_command(verb: str | None, missing: str | None) -> str | None:
     """The pip command that brings a package, None for one that kerascola does not know."""
-    from kerascola.cli.doctor import MODULES, NEEDS, chosen_backend, pip_command
+    from kerascola.cli.doctor import MODULES, NEEDS, RUNTIME, chosen_backend, pip_command
 
     root = (missing or "").partition(".")[0]
     if root not in MODULES:
         return None
-    extras = NEEDS[verb].extras if verb in NEEDS else ("train",)
+    needs = NEEDS.get(verb or "")
+    # A command that needs no extra may do more with one.
+    extras = needs.extras if needs and (needs.extras or root in RUNTIME) else ("train",)
     return pip_command(extras, chosen_backend()[0])

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from kerascola.errors import DataError
 
@@ -33,6 +34,21 @@ def content(parts: Iterable[tuple[Path, float, float | None]]) -> str:
         known = os.path.realpath(path), status.st_size, status.st_mtime_ns, start, end
         digest.update(repr(known).encode())
     return digest.hexdigest()
+
+
+@contextmanager
+def becoming(path: Path, before: Path) -> Iterator[BinaryIO]:
+    """A file that takes its name once it is whole and on the disk; without that nothing is left of it."""
+    try:
+        with before.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(before, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, error.filename or str(path)) from error
+    finally:
+        before.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -49,14 +49,12 @@ def rows(
     """Of a folder, the label is the sub-folder that a file is in; of a list, what the columns of these names say."""
     named = {"label": label, "group": group, "fold": fold}
     path = Path(data)
-    if (path / PACKED).is_file():
-        found = listed(path / PACKED, named, multi)
+    if file := list_in(path):
+        found = list(listed(file, named, multi))
     elif (path / ABOUT_PACK).is_file():
         raise DataError(f"{data}: packing is not finished. Go on with: kerascola data pack ... --to {data}")
     elif path.is_dir():
         found = below(path)
-    elif path.suffix in KINDS and path.is_file():
-        found = listed(path, named, multi)
     elif has_magic(str(data)):
         found = [Row(file) for file in matching(str(data)) if is_sound(file) or is_closed(file)]
     elif str(data).startswith(HUBS):
@@ -69,6 +67,12 @@ def rows(
     if not found:
         raise DataError(f"{data} holds no audio file. Expected files ending in {' '.join(SUFFIXES)}")
     return found
+
+
+def list_in(path: Path) -> Path | None:
+    """The list that it is, or that a folder of packed recordings holds."""
+    file = path / PACKED if path.is_dir() else path
+    return file if file.suffix in KINDS and file.is_file() else None
 
 
 def columns(data: str | Path, found: list[Row]) -> list[dict[str, Any]]:
@@ -88,9 +92,9 @@ def readable(name: str) -> str:
     return os.fsencode(name).decode(errors="backslashreplace")
 
 
-def listed(file: Path, named: dict[str, str], multi: bool) -> list[Row]:
-    """Paths are relative to the list's own folder. All that is wrong with it is said at once."""
-    found, wrong = [], []
+def listed(file: Path, named: dict[str, str], multi: bool) -> Iterator[Row]:
+    """Paths are relative to the list's own folder. All that is wrong with it is said at once, at its end."""
+    count, wrong = 0, []
     columns: dict[str, None] = {}
     for number, record in KINDS[file.suffix](file):
         if isinstance(record, str):
@@ -98,16 +102,18 @@ def listed(file: Path, named: dict[str, str], multi: bool) -> list[Row]:
             continue
         columns |= dict.fromkeys(record)
         try:
-            found.append(row(record, file.parent, named, multi))
+            found = row(record, file.parent, named, multi)
         except ValueError as error:
             wrong.append(f"line {number}: {error}")
+            continue
+        count += 1
+        yield found
     for what, name in named.items():
         if name != what and columns and name not in columns:
             raise DataError(f"{file} has no column {name!r}{nearest(name, list(columns))} It has {', '.join(columns)}")
     if wrong:
-        count = f"{len(wrong)} of {len(found) + len(wrong)}"
-        raise DataError(f"{file}: {count} rows are not as they must be:\n{listing(wrong)}")
-    return found
+        of_all = f"{len(wrong)} of {count + len(wrong)}"
+        raise DataError(f"{file}: {of_all} rows are not as they must be:\n{listing(wrong)}")
 
 
 def table(file: Path) -> Iterator[tuple[int, Any]]:

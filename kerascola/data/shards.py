@@ -48,12 +48,28 @@ def read(path: Path, rate: int, start: float = 0.0, seconds: float | None = None
     if path.suffix != SUFFIX:
         return files.read(path, rate, start, seconds)
     shard = opened(path, rate)
+    return part(shard, *bounds(shard, start, seconds))
+
+
+def stream(path: Path, rate: int, start: float = 0.0, seconds: float | None = None) -> Iterator[np.ndarray]:
+    """As `audio.read.stream`, of a shard or of any other sound file."""
+    if path.suffix != SUFFIX:
+        yield from files.stream(path, rate, start, seconds)
+        return
+    shard = opened(path, rate)
+    first, stop = bounds(shard, start, seconds)
+    for begin in range(first, stop, files.BLOCK):
+        yield part(shard, begin, min(begin + files.BLOCK, stop))
+
+
+def bounds(shard: Shard, start: float, seconds: float | None) -> tuple[int, int]:
+    """The first sample, and that behind the last."""
     files.check_part(shard.name, start, seconds)
-    first = round(start * rate)
-    stop = shard.samples if seconds is None else min(shard.samples, first + max(1, round(seconds * rate)))
+    first = round(start * shard.rate)
+    stop = shard.samples if seconds is None else min(shard.samples, first + max(1, round(seconds * shard.rate)))
     if first >= stop:
         raise AudioError(files.silent(shard.name, start))
-    return part(shard, first, stop)
+    return first, stop
 
 
 def header(path: Path) -> Header:

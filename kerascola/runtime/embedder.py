@@ -139,7 +139,7 @@ class Embedder:
             starts = windows(len(waveform), self.metadata.window_samples, self.metadata.hop_samples)
             means[index] = Mean(np.zeros(self._width(output)), len(starts), len(starts))
             for start in starts:
-                batch = packing.add(index, self._window(waveform, start))
+                batch = packing.add(index, self.window(waveform, start))
                 if batch:
                     yield from self._finished(batch, means, on_error, output)
         for batch in packing.rest():
@@ -180,21 +180,22 @@ class Embedder:
             if np.isfinite(embedding).all():
                 yield index, embedding
             elif on_error == "raise":
-                raise ModelError(self._not_finite(f"item {index}"))
+                raise ModelError(self.not_finite(f"item {index}"))
             else:
-                yield index, ModelError(self._not_finite("the clip"))
+                yield index, ModelError(self.not_finite("the clip"))
 
     def _vectors(self, waveform: np.ndarray, starts: np.ndarray) -> np.ndarray:
         """Of a waveform's windows, a batch at a time."""
         vectors = np.empty((len(starts), self.dimension), np.float32)
         for i in range(0, len(starts), self.batch_size):
             part = starts[i : i + self.batch_size]
-            vectors[i : i + len(part)] = self.run([self._window(waveform, start) for start in part])
+            vectors[i : i + len(part)] = self.run([self.window(waveform, start) for start in part])
         if not np.isfinite(vectors).all():
-            raise ModelError(self._not_finite("the clip"))
+            raise ModelError(self.not_finite("the clip"))
         return vectors
 
-    def _window(self, waveform: np.ndarray, start: int) -> np.ndarray:
+    def window(self, waveform: np.ndarray, start: int) -> np.ndarray:
+        """The one that starts there, as the model takes it."""
         window = waveform[start : start + self.metadata.window_samples]
         missing = self.metadata.min_samples - len(window)
         return np.pad(window, (0, missing)) if missing > 0 else window
@@ -207,7 +208,7 @@ class Embedder:
             )
         return round(seconds * self.sample_rate)
 
-    def _not_finite(self, what: str) -> str:
+    def not_finite(self, what: str) -> str:
         return (
             f"{self.path}: expected finite embeddings, received NaN or infinity for {what}. "
             "Look at its samples: a level far from the training data's can overflow"

@@ -7,6 +7,7 @@ import numpy as np
 
 from kerascola.audio.read import mixed_down
 from kerascola.audio.resample import NOTHING, check_rate, resampler
+from kerascola.audio.segment import Windows
 from kerascola.errors import AudioError
 
 
@@ -22,10 +23,8 @@ class Stream:
         self, embed: Callable[[np.ndarray, np.ndarray], np.ndarray], window: int, hop: int, model_rate: int, rate: int
     ) -> None:
         """`embed` takes a waveform and the windows' starts."""
-        self.embed, self.window, self.hop, self.model_rate = embed, window, hop, model_rate
+        self.embed, self.model_rate, self.windows = embed, model_rate, Windows(window, hop)
         self.resample = resampler(check_rate(rate, "the rate of the stream"), model_rate)
-        self.kept, self.begin = NOTHING, 0  # the end of the sound at the model's rate, and where in it that begins
-        self.next = 0  # where the next window starts
         self.ended = self.failed = False
 
     def __call__(self, chunk: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -47,17 +46,9 @@ class Stream:
             raise AudioError("this stream failed before and has lost windows. Begin another stream")
 
     def _complete(self, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        self.kept = np.concatenate([self.kept, new])
-        total = self.begin + len(self.kept)
-        starts = np.arange(self.next, total - self.window + 1, self.hop)
-        self.next += self.hop * len(starts)
-        reached = self.next - self.hop + self.window if self.next else 0
-        if self.ended and total > reached:
-            starts = np.append(starts, max(0, total - self.window))
+        sound, begin, starts = self.windows(new, self.ended)
+        seconds = (starts + min(self.windows.samples, self.windows.window) / 2) / self.model_rate
         self.failed = True
-        vectors = self.embed(self.kept, starts - self.begin)
+        vectors = self.embed(sound, starts - begin)
         self.failed = False
-        seconds = (starts + min(total, self.window) / 2) / self.model_rate
-        needed = max(self.begin, min(self.next, total - self.window))
-        self.kept, self.begin = self.kept[needed - self.begin :].copy(), needed
         return vectors, seconds

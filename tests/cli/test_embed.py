@@ -40,10 +40,13 @@ def load(path="e.npz"):
 def test_a_folder_becomes_embeddings_with_their_paths(place, capsys):
     assert main(["embed", "model.onnx", "sounds", "--out", "e.npz"]) == 0
     saved = load()
-    assert set(saved) == {"embedding", "path", "metadata"}
+    assert set(saved) == {"embedding", "path", "start", "end", "metadata"}
     assert saved["path"].tolist() == ALL
     assert saved["embedding"].dtype == np.float32
     np.testing.assert_allclose(saved["embedding"], Embedder("model.onnx").embed(ALL), atol=1e-5)
+    assert saved["start"].tolist() == [0] * 5 and saved["end"].tolist() == [
+        soundfile.info(path).duration for path in ALL
+    ]
     assert json.loads(str(saved["metadata"])) == json.loads(json.dumps(asdict(METADATA)))
     assert "5 embeddings of 4 numbers from 5 files, 0 files skipped" in capsys.readouterr().out
     assert not list(place.glob("*.partial")) and not list(place.glob(".*"))
@@ -139,7 +142,7 @@ def test_a_write_that_fails_leaves_the_old_file(place, monkeypatch, capsys):
 )
 def test_an_out_that_cannot_be_is_refused_before_the_work(place, monkeypatch, capsys, out, reason):
     Path("dir.npz").mkdir()
-    monkeypatch.setattr(Embedder, "each", lambda *_, **__: pytest.fail("worked first"))
+    monkeypatch.setattr(Embedder, "run", lambda *_: pytest.fail("worked first"))
     assert main(["embed", "model.onnx", "sounds", "--out", out]) == 1
     assert reason in capsys.readouterr().err
 
@@ -185,7 +188,7 @@ def test_an_interruption_is_one_line(place, monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Embedder, "each", interrupted)
+    monkeypatch.setattr(Embedder, "run", interrupted)
     assert main(["embed", "model.onnx", "sounds", "--out", "e.npz"]) == 130
     assert capsys.readouterr().err == "interrupted\n"
     assert not Path("e.npz").exists()

@@ -14,7 +14,7 @@ BLOCKER = """
 import sys
 
 class Blocker:
-    blocked = {"keras", "tensorflow", "jax", "torch", "onnx", "pydantic", "yaml", "rich", "matplotlib"}
+    blocked = {"keras", "tensorflow", "jax", "torch", "onnx", "pydantic", "yaml", "rich", "matplotlib", "pyarrow"}
 
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in self.blocked:
@@ -68,6 +68,21 @@ def test_the_embed_command(bare, tmp_path):
     assert done.returncode == 0, done.stderr
     with np.load(tmp_path / "e.npz") as saved:
         assert saved["embedding"].shape == (1, 4)
+
+
+def test_the_embed_command_of_a_list(bare, tmp_path):
+    (tmp_path / "list.csv").write_text("path,start,end\na.wav,0.5,1\n")
+    done = bare("from kerascola.cli import main; sys.exit(main(['embed', 'model.onnx', 'list.csv', '--out', 'e.npz']))")
+    assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "e.npz") as saved:
+        assert (saved["start"].tolist(), saved["end"].tolist()) == ([0.5], [1.0])
+
+
+def test_parquet_needs_an_extra(bare, tmp_path):
+    run = "from kerascola.cli import main; sys.exit(main(['embed', 'model.onnx', 'a.wav', '--out', 'e.parquet']))"
+    done = bare(run)
+    assert done.returncode == 1 and not (tmp_path / "e.parquet").exists()
+    assert 'kerascola embed needs pyarrow, which is not installed: pip install "kerascola[train' in done.stderr
 
 
 def test_a_name_of_the_zoo_and_its_command(bare, tmp_path):

@@ -1,0 +1,364 @@
+"""`kerascola embed --out NAME.parquet`: shards that are whole or not there."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+import pytest
+import soundfile
+from onnx_models import METADATA, statistics, write_statistics_model
+from pyarrow import parquet
+
+from kerascola import Embedder
+from kerascola.cli import main
+from kerascola.data.embedding_table import Table
+
+pytestmark = pytest.mark.once("an ONNX file, which no backend runs")
+
+RATE, WINDOW, HOP = METADATA.sample_rate, METADATA.window_samples, METADATA.hop_samples
+LENGTHS = [20_000, 9000, 3000, 8000, 31_000, 12_345, 300, 16_000, 5000, 24_001]
+PATHS = [f"sounds/{n}.wav" for n in range(len(LENGTHS))]
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_statistics_model(tmp_path / "model.onnx")
+    (tmp_path / "sounds").mkdir()
+    for number, samples in enumerate(LENGTHS):
+        sound = np.random.default_rng(number).uniform(-0.5, 0.5, samples)
+        soundfile.write(tmp_path / PATHS[number], sound, RATE, "FLOAT")
+    return tmp_path
+
+
+def embed(*arguments: str, out: str = "e.parquet") -> int:
+    return main(["embed", "model.onnx", *arguments, "--out", out])
+
+
+def table(path: str = "e.parquet") -> dict:
+    return parquet.read_table(path).to_pydict()
+
+
+def shards(path: str = "e.parquet") -> list[str]:
+    return sorted(os.listdir(path))
+
+
+def bytes_of(name: str) -> dict[str, bytes]:
+    """All that a run leaves."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for folder in (Path(f"{name}.parquet"), Path(f"{name}.run"))
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def windows_of(samples: int) -> list[tuple[int, int]]:
+    """From the definition: full ones at every hop, and one that ends where the sound does if they leave a rest."""
+    if samples <= WINDOW:
+        return [(0, samples)]
+    found = [(start, start + WINDOW) for start in range(0, samples - WINDOW + 1, HOP)]
+    return found + [(samples - WINDOW, samples)] * (found[-1][1] < samples)
+
+
+def test_a_row_for_each_file(place, capsys):
+    assert embed("sounds") == 0
+    rows = table()
+    assert list(rows) == ["path", "start", "end", "embedding"]
+    assert rows["path"] == PATHS and rows["start"] == [0.0] * 10
+    assert rows["end"] == [samples / RATE for samples in LENGTHS]
+    embedder = Embedder("model.onnx")
+    np.testing.assert_allclose(rows["embedding"], [embedder.embed(path) for path in PATHS], atol=1e-6)
+    schema = parquet.read_schema("e.parquet/part-00000.parquet")
+    assert schema.field("embedding").type == pyarrow.list_(pyarrow.float32(), 4)
+    assert json.loads(schema.metadata[b"kerascola.model"])["sample_rate"] == RATE
+    errors = parquet.read_table("e.run/errors")
+    assert errors.num_rows == 0 and errors.column_names == ["path", "start", "end", "error"]
+    assert "10 embeddings of 4 numbers from 10 files" in capsys.readouterr().out
+    assert shards() == ["part-00000.parquet"]
+
+
+def test_a_row_for_each_window(place):
+    assert embed("sounds", "--frames", "--batch-size", "3", "--shard-windows", "12") == 0
+    rows = table()
+    expected = [(path, *span) for path, samples in zip(PATHS, LENGTHS, strict=True) for span in windows_of(samples)]
+    assert rows["path"] == [path for path, _, _ in expected]
+    assert rows["start"] == [start / RATE for _, start, _ in expected]
+    assert rows["end"] == [end / RATE for _, _, end in expected]
+    for (path, start, end), vector in zip(expected, rows["embedding"], strict=True):
+        window = soundfile.read(path, dtype="float32")[0][start:end]
+        padded = np.pad(window, (0, max(0, METADATA.min_samples - len(window))))
+        np.testing.assert_allclose(vector, statistics(padded), atol=1e-6)
+    assert len(shards()) > 1
+
+
+def test_half_precision(place):
+    assert embed("sounds", "--dtype", "float16") == 0 and embed("sounds", out="f.parquet") == 0
+    assert parquet.read_schema("e.parquet/part-00000.parquet").field("embedding").type.value_type == pyarrow.float16()
+    half, full = (np.array(table(name)["embedding"]) for name in ("e.parquet", "f.parquet"))
+    np.testing.assert_array_equal(half, full.astype(np.float16))
+
+
+def test_numbers_that_half_precision_does_not_hold_are_an_error(place):
+    soundfile.write("sounds/3.wav", np.full(9000, 1e3, np.float32), RATE, "FLOAT")  # its power is 1e6
+    assert embed("sounds", "--dtype", "float16") == 1
+    assert table()["path"] == PATHS[:3] + PATHS[4:]
+    errors = table("e.run/errors")
+    assert errors["path"] == ["sounds/3.wav"] and "--dtype float32" in errors["error"][0]
+
+
+def test_what_cannot_be_embedded_stands_in_a_table_beside(place, capsys, any_name):
+    Path("sounds/4.wav").write_text("no sound")
+    soundfile.write("sounds/6.wav", np.zeros(9000), RATE)  # -inf by the logarithm
+    write_statistics_model(Path("model.onnx"), logarithm=True)
+    for number in (0, 1, 2, 3, 5, 7, 8, 9):
+        soundfile.write(PATHS[number], np.random.default_rng(number).uniform(0.1, 0.5, LENGTHS[number]), RATE)
+    os.rename("sounds/7.wav", os.fsdecode(b"sounds/7\xff.wav"))
+    assert embed("sounds", "gone.wav", "--shard-windows", "6") == 1
+    assert table()["path"] == [*(PATHS[n] for n in (0, 1, 2, 3, 5)), "sounds/7\\xff.wav", PATHS[8], PATHS[9]]
+    errors = table("e.run/errors")
+    assert errors["path"] == ["sounds/4.wav", "sounds/6.wav", "gone.wav"]
+    assert errors["start"] == [0.0] * 3 and errors["end"] == [None] * 3
+    for error, reason in zip(errors["error"], ("libsndfile", "finite", "No such file"), strict=True):
+        assert reason in error
+    said = capsys.readouterr()
+    assert "3 files skipped" in said.out and "skipped sounds/6.wav: " in said.err
+    assert shards() == sorted(os.listdir("e.run/errors"))
+
+
+def test_nothing_readable(place, capsys):
+    assert embed("gone.wav") == 1
+    assert table()["path"] == [] and table("e.run/errors")["path"] == ["gone.wav"]
+
+
+def test_a_file_that_breaks_off_gives_no_rows(place, monkeypatch):
+    """It is known at its end, when windows of it have been embedded."""
+    from kerascola.audio import read
+
+    def breaks_off(sound, name, frames, mono=read._mono):
+        for number, block in enumerate(mono(sound, name, 4000)):
+            if name == PATHS[4] and number == 6:
+                raise read.AudioError(f"{name}: damaged")
+            yield block
+
+    monkeypatch.setattr(read, "_mono", breaks_off)
+    assert embed("sounds", "--frames") == 1
+    assert list(dict.fromkeys(table()["path"])) == PATHS[:4] + PATHS[5:]
+    assert table("e.run/errors")["error"] == [f"{PATHS[4]}: damaged"]
+
+
+def test_lists_say_which_parts(place):
+    Path("list.csv").write_text(
+        "path,start,end,label\nsounds/4.wav,0.25,1.5,a\nsounds/9.wav,,,b\nsounds/4.wav,1,,c\nsounds/0.wav,9,,d\n"
+    )
+    assert embed("list.csv", "--frames") == 1
+    rows = table()
+    assert rows["path"] == [PATHS[4]] * 4 + [PATHS[9]] * 6 + [PATHS[4]] * 3
+    assert rows["start"][:4] == [0.25, 0.5, 0.75, 1.0] and rows["end"][:4] == [0.75, 1.0, 1.25, 1.5]
+    assert rows["start"][-3:] == [1.0, 1.25, 31_000 / RATE - 0.5]
+    sound = soundfile.read(PATHS[4], dtype="float32")[0]
+    np.testing.assert_allclose(rows["embedding"][1], statistics(sound[8000:16000]), atol=1e-6)
+    errors = table("e.run/errors")
+    assert (errors["path"], errors["start"]) == ([PATHS[0]], [9.0])
+
+
+def test_packed_recordings_are_embedded_as_they_were(place):
+    assert main(["data", "pack", "sounds", "--to", "packed", "--rate", str(RATE)]) == 0
+    assert embed("packed") == 0 and embed("sounds", out="f.parquet") == 0
+    packed, plain = table(), table("f.parquet")
+    np.testing.assert_allclose(packed["embedding"], plain["embedding"], atol=1e-4)
+    np.testing.assert_allclose(np.subtract(packed["end"], packed["start"]), plain["end"])
+
+
+def test_shards_end_with_the_file_that_fills_them(place):
+    assert embed("sounds", "--shard-windows", "5") == 0
+    rows, held = table(), []
+    for name in shards():
+        paths = parquet.read_table(f"e.parquet/{name}")["path"].to_pylist()
+        held.append([len(windows_of(LENGTHS[PATHS.index(path)])) for path in paths])
+    assert all(sum(counts) >= 5 > sum(counts[:-1]) for counts in held[:-1]) and len(held) > 3
+    assert rows["path"] == PATHS
+
+
+def test_embeddings_do_not_depend_on_shards(place):
+    assert embed("sounds", "--shard-windows", "1") == 0 and embed("sounds", out="f.parquet") == 0
+    assert len(shards()) == len(PATHS)
+    np.testing.assert_allclose(table()["embedding"], table("f.parquet")["embedding"], atol=1e-6)
+
+
+HARD = ["sounds", "gone.wav", "--frames", "--shard-windows", "6", "--batch-size", "2"]
+SLOWLY = """
+import sys, time
+from kerascola import Embedder
+from kerascola.cli import main
+run = Embedder.run
+def slow(self, windows):
+    time.sleep(0.02)
+    return run(self, windows)
+Embedder.run = slow
+main(["embed", "model.onnx", *sys.argv[1:], "--out", "killed.parquet"])
+"""
+
+
+def test_killed_and_started_again_it_ends_with_the_same_bytes(place):
+    assert embed(*HARD, out="whole.parquet") == 1
+    for least in (1, 3):
+        process = subprocess.Popen([sys.executable, "-c", SLOWLY, *HARD])
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline:
+            if len(list(place.glob("killed.parquet/*"))) >= least and Path("killed.run/.partial").exists():
+                process.send_signal(signal.SIGKILL)
+            time.sleep(0.002)
+        assert process.wait() == -signal.SIGKILL
+        assert least <= len(shards("killed.parquet")) < len(shards("whole.parquet"))
+        for name in shards("killed.parquet"):  # what is there is whole
+            assert Path("killed.parquet", name).read_bytes() == Path("whole.parquet", name).read_bytes()
+    before = {path: path.stat().st_mtime_ns for path in place.glob("killed.parquet/*")}
+    assert embed(*HARD, out="killed.parquet") == 1
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert bytes_of("killed") == bytes_of("whole")
+    assert sorted(os.listdir("killed.run")) == [".lock", "errors", "settings.json"]
+
+
+def test_done_already(place, monkeypatch, capsys):
+    assert embed("sounds", "gone.wav") == 1
+    first = capsys.readouterr().out
+    monkeypatch.setattr(Embedder, "run", lambda *_: pytest.fail("worked again"))
+    assert embed("sounds", "gone.wav") == 1
+    assert capsys.readouterr().out == first
+
+
+def change_the_model():
+    write_statistics_model(Path("model.onnx"), logarithm=True)
+
+
+def change_a_file():
+    soundfile.write("sounds/5.wav", np.zeros(11_111), RATE)
+
+
+@pytest.mark.parametrize(
+    "arguments, change, reason",
+    [
+        (["--dtype", "float16"], None, "expected --dtype float32, received float16"),
+        (["--batch-size", "8"], None, "expected --batch-size 32, received 8"),
+        (["--threads", "1"], None, "expected --threads 0, received 1"),
+        (["--shard-windows", "4"], None, "expected --shard-windows 5, received 4"),
+        (["--frames"], None, "expected no --frames"),
+        (["more.wav"], None, "expected the same 10 files, received 11"),
+        ([], change_the_model, "expected the model model.onnx as it was"),
+        ([], change_a_file, "some of another size"),
+    ],
+)
+def test_other_settings_are_refused(place, capsys, arguments, change, reason):
+    same = ["--shard-windows", "5", "sounds"]
+    assert embed(*same) == 0
+    before = bytes_of("e")
+    if change:
+        change()
+    assert embed(*same, *arguments) == 1
+    error = capsys.readouterr().err
+    assert reason in error and "--overwrite" in error
+    assert bytes_of("e") == before
+    embed(*same, *arguments, "--overwrite")
+    assert bytes_of("e")["settings.json"] != before["settings.json"]
+
+
+def test_what_others_wrote_is_kept(place, capsys):
+    Path("file.parquet").write_text("precious")
+    Path("folder.parquet").mkdir()
+    Path("folder.parquet/part-00000.parquet").write_text("precious")
+    Path("beside.run").mkdir()
+    Path("beside.run/notes.txt").write_text("precious")
+    for out, *overwrite in (["file"], ["folder"], ["folder", "--overwrite"], ["beside"], ["beside", "--overwrite"]):
+        assert embed("sounds", *overwrite, out=f"{out}.parquet") == 1
+        assert f"{out}.parquet" in capsys.readouterr().err
+    for path in ("file.parquet", "folder.parquet/part-00000.parquet", "beside.run/notes.txt"):
+        assert Path(path).read_text() == "precious"
+    assert not Path("file.run").exists() and not Path("beside.parquet").exists()
+    assert embed("sounds", "--overwrite", out="file.parquet") == 0
+    assert table("file.parquet")["path"] == PATHS
+
+
+def test_two_at_once(place, capsys):
+    from kerascola.data.files import alone
+
+    Path("e.run").mkdir()
+    with alone(Path("e.run/.lock"), "held"):
+        assert embed("sounds") == 1
+    assert "another process is writing e.parquet" in capsys.readouterr().err
+
+
+def test_a_full_disk_leaves_whole_shards(place, monkeypatch, capsys):
+    def full(self):
+        if self.rows > 3:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Table, "flush", full)
+    assert embed("sounds", "--frames") == 1
+    assert "e.parquet/part-00000.parquet: No space left on device" in capsys.readouterr().err
+    assert shards() == [] and sorted(os.listdir("e.run")) == [".lock", "errors", "settings.json"]
+    monkeypatch.undo()
+    monkeypatch.chdir(place)
+    assert embed("sounds", "--frames") == 0
+
+
+def test_an_interruption_leaves_whole_shards(place, monkeypatch, capsys):
+    run, runs = Embedder.run, iter(range(100))
+
+    def interrupted(self, windows):
+        if next(runs) == 6:
+            raise KeyboardInterrupt
+        return run(self, windows)
+
+    monkeypatch.setattr(Embedder, "run", interrupted)
+    assert embed("sounds", "--shard-windows", "4") == 130
+    assert shards() and len(table()["path"]) < len(PATHS) and not Path("e.run/.partial").exists()
+    assert embed("sounds", "--shard-windows", "4") == 0
+    assert table()["path"] == PATHS
+
+
+def test_a_damaged_shard_is_named(place, capsys):
+    assert embed("sounds") == 0
+    Path("e.parquet/part-00000.parquet").write_bytes(b"PAR1")
+    assert embed("sounds") == 1
+    assert "e.parquet/part-00000.parquet: expected a whole shard" in capsys.readouterr().err
+
+
+def test_progress_says_how_fast_and_how_long(place, monkeypatch, capsys):
+    from kerascola.cli import progress
+
+    monkeypatch.setattr(progress, "SECONDS", 0.0)
+    assert embed("sounds") == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"10 of 10 files, [\d.]+ files/s, \S+ audio hours/s, 0:00:00 left", lines[-1])
+    assert len(lines) > 10
+
+
+def test_the_time_left_goes_by_what_was_heard(monkeypatch):
+    from kerascola.cli import progress
+
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    with progress.Listening([100, 300, 100], lambda number: 1800.0) as shown:
+        shown.begins(1)  # the first was done before
+        clock[0] = 50.0
+        shown.heard(1, 900.0)
+        assert shown.text(clock[0]) == "1 of 3 files, 0.0 files/s, 0.005 audio hours/s, 0:01:23 left"  # 50 x 250 / 150
+        shown.heard(1, 900.0)
+        shown.passed(1)
+        clock[0] = 60.0
+        assert shown.text(clock[0]) == "2 of 3 files, 0.0 files/s, 0.00833 audio hours/s, 0:00:20 left"
+
+
+def test_more_errors_than_are_said(place, capsys):
+    assert embed(*(f"gone{n}.wav" for n in range(30))) == 1
+    error = capsys.readouterr().err
+    assert error.count("skipped gone") == 20 and "skipped more, which the table of errors names" in error
+    assert len(table("e.run/errors")["path"]) == 30
