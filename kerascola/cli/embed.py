@@ -2,8 +2,8 @@
 
 NAME.npz, for what fits in memory: embeddings, paths, times and the model's metadata in one file. NAME.parquet, for any
 number of files of any length: a folder of shards, rows of path, start, end (seconds) and embedding, which any reader of
-Parquet takes for one table. What could not be read stands in NAME.run/errors. The same command, given again after it
-was stopped, goes on.
+Parquet takes for one table. What could not be read stands in NAME.run/errors.parquet. The same command, given again
+after it was stopped, goes on.
 """
 
 import argparse
@@ -126,7 +126,7 @@ class Shown(Listening):
         self.found, self.most, self.skipped = found, most, 0
         parts = all(map(math.isfinite, found.ends))
         lengths = (end - start for start, end in zip(found.starts, found.ends, strict=True))
-        super().__init__(lengths if parts else found.sizes.tolist(), length)
+        super().__init__(lengths if parts else map(float, found.sizes), length)
 
     def finished(self, number: int, error: KerascolaError | None) -> None:
         if error is not None:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -49,7 +50,7 @@ class Listening:
     how long they are. `length` gives the seconds of one that is long."""
 
     def __init__(self, weights: Iterable[float], length: Callable[[int], float]) -> None:
-        self.before = [0.0, *accumulate(weights)]
+        self.before = array("d", accumulate(weights, initial=0.0))
         self.total, self.length = len(self.before) - 1, length
         self.begins(0)
 

@@ -28,7 +28,7 @@ from kerascola.runtime.ahead import Pieces
 from kerascola.runtime.corpus import in_order
 from kerascola.runtime.embedder import Embedder
 
-SETTINGS, ERRORS, LOCK = "settings.json", "errors", ".lock"  # in the folder beside
+SETTINGS, ERRORS, LOCK = "settings.json", "errors.parquet", ".lock"  # in the folder beside
 PARTIAL, PARTIAL_ERRORS = ".partial", ".partial-errors"
 FORMAT = 1  # another where the same settings would give other bytes
 SAID = {"dtype": "--dtype", "batch_size": "--batch-size", "threads": "--threads", "shard_windows": "--shard-windows"}
@@ -59,8 +59,8 @@ def embed_corpus(job: Job, overwrite: bool = False) -> list[About]:
     if job.options.shard_windows < 1:
         raise DataError(f"expected shards of 1 window or more, received {job.options.shard_windows}")
     out = job.out
-    if out.exists() and not (job.beside / SETTINGS).is_file() and not (overwrite and out.is_file()):
-        raise DataError(f"{out} exists, and this command did not write it. Choose another --out, or remove it")
+    if not (job.beside / SETTINGS).is_file():
+        check_ours(out, job.beside, overwrite)
     job.beside.mkdir(exist_ok=True)
     with alone(job.beside / LOCK, f"another process is writing {out}: wait for it, or choose another --out"):
         if overwrite:
@@ -74,6 +74,16 @@ def embed_corpus(job: Job, overwrite: bool = False) -> list[About]:
                 whole.append(write_shard(job, sounds, following, len(whole)))
                 following = whole[-1].following
     return whole
+
+
+def check_ours(out: Path, beside: Path, overwrite: bool) -> None:
+    """What was not begun here is left alone."""
+    if out.exists() and not (overwrite and out.is_file()):
+        raise DataError(f"{out} exists, and this command did not write it. Choose another --out, or remove it")
+    there = {path.name for path in beside.iterdir()} if beside.is_dir() else set()
+    if strange := there - {ERRORS, LOCK, f".partial-{SETTINGS}"}:
+        names = ", ".join(sorted(strange)[:3])
+        raise DataError(f"expected {beside}, for the settings of {out}, to be new, but it has {names}. Change --out")
 
 
 def run_folder(out: Path) -> Path:
@@ -114,8 +124,6 @@ def begin(out: Path, asked: dict[str, Any]) -> None:
                 "Go on with those, choose another --out, or begin anew: --overwrite"
             )
         return
-    if there := {path.name for path in beside.iterdir()} - {SETTINGS, ERRORS, LOCK, PARTIAL, PARTIAL_ERRORS}:
-        raise DataError(f"{beside} is for the settings of {out}, but has {', '.join(sorted(there))}. Change --out")
     shutil.rmtree(beside / ERRORS, ignore_errors=True)
     (beside / ERRORS).mkdir()
     write_whole(told, json.dumps(asked, indent=1).encode())
@@ -180,6 +188,7 @@ def write_shard(job: Job, sounds: Iterator[Pieces], first: int, number: int) -> 
             job.watch.finished(following, error)
             following += 1
         write_errors(job.beside / ERRORS / name, job.beside / PARTIAL_ERRORS, failed)
+        rows.flush()
         written = About(first, following, rows.rows, len(failed), rows.seconds)
         rows.tell(written)
     return written

@@ -19,7 +19,7 @@ from kerascola.errors import DataError
 from kerascola.runtime.corpus import Clip
 from kerascola.runtime.metadata import Metadata
 
-GROUP = 1 << 24  # bytes of embeddings that are held until they are written as a row group
+GROUP, MOST_ROWS = 1 << 24, 1 << 13  # bytes of embeddings, and rows, that are held until they make a row group
 MODEL, SHARD = "kerascola.model", "kerascola.shard"  # keys of a file's own metadata
 PLACE = [("path", pyarrow.string()), ("start", pyarrow.float64()), ("end", pyarrow.float64())]
 WRITTEN: dict[str, Any] = {"compression": "zstd", "use_dictionary": ["path"]}
@@ -41,41 +41,50 @@ class Failed(NamedTuple):
     error: str
 
 
+class Block(NamedTuple):
+    """Rows of one file."""
+
+    path: str
+    starts: np.ndarray
+    ends: np.ndarray
+    vectors: np.ndarray
+
+
 class Table:
     """path, start and end in seconds, embedding: of clips one after another."""
 
     def __init__(self, writer: parquet.ParquetWriter, schema: pyarrow.Schema, metadata: Metadata) -> None:
         self.writer, self.schema, self.metadata = writer, schema, metadata
-        self.numbers = schema.field("embedding").type.value_type
-        self.group = max(1, GROUP // (metadata.dimension * self.numbers.bit_width // 8))
-        self.held: list[pyarrow.RecordBatch] = []
-        self.rows, self.seconds = 0, 0.0
+        self.embedding = schema.field("embedding").type
+        self.dtype = np.dtype(self.embedding.value_type.to_pandas_dtype())
+        self.group = max(1, min(MOST_ROWS, GROUP // (metadata.dimension * self.dtype.itemsize)))
+        self.held: list[Block] = []
+        self.waiting, self.rows, self.seconds = 0, 0, 0.0
 
     def add(self, part: Part, clip: Clip) -> None:
         starts, ends = spans(part, clip, self.metadata)
-        at = 0
+        path, at = readable(part.path), 0
         for vectors in clip.rows.blocks(self.group):
             here = slice(at, at + len(vectors))
-            self.append(part, starts[here], ends[here], vectors)
+            self.held.append(Block(path, starts[here], ends[here], vectors.astype(self.dtype)))
             at += len(vectors)
+            self.waiting += len(vectors)
+            if self.waiting >= self.group:
+                self.flush()
         self.seconds += clip.samples / self.metadata.sample_rate
 
-    def append(self, part: Part, starts: np.ndarray, ends: np.ndarray, vectors: np.ndarray) -> None:
-        paths = pyarrow.array([readable(part.path)] * len(vectors), pyarrow.string())
-        numbers = pyarrow.array(vectors.astype(self.numbers.to_pandas_dtype()).reshape(-1))
-        embedding = pyarrow.FixedSizeListArray.from_arrays(numbers, type=self.schema.field("embedding").type)
-        self.held.append(pyarrow.record_batch([paths, starts, ends, embedding], schema=self.schema))
-        self.rows += len(vectors)
-        if sum(map(len, self.held)) >= self.group:
-            self.flush()
-
     def flush(self) -> None:
-        if self.held:
-            held = pyarrow.Table.from_batches(self.held, self.schema)
-            self.writer.write_table(held, row_group_size=len(held))
-            self.held = []
+        if not self.held:
+            return
+        paths = [block.path for block in self.held for _ in block.starts]
+        starts, ends, vectors = (np.concatenate(columns) for columns in list(zip(*self.held, strict=True))[1:])
+        numbers = pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(vectors.reshape(-1)), type=self.embedding)
+        self.writer.write_table(pyarrow.table([paths, starts, ends, numbers], self.schema), row_group_size=len(paths))
+        self.rows += len(paths)
+        self.held, self.waiting = [], 0
 
     def tell(self, about: About) -> None:
+        """Of the whole file, in its footer."""
         self.writer.add_key_value_metadata({SHARD: json.dumps(asdict(about))})
 
 
@@ -88,7 +97,6 @@ def table(path: Path, partial: Path, metadata: Metadata, dtype: str) -> Iterator
     with becoming(path, partial) as file, parquet.ParquetWriter(file, schema, **WRITTEN) as writer:
         rows = Table(writer, schema, metadata)
         yield rows
-        rows.flush()
 
 
 def about(path: Path) -> About:

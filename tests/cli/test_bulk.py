@@ -79,7 +79,7 @@ def test_a_row_for_each_file(place, capsys):
     schema = parquet.read_schema("e.parquet/part-00000.parquet")
     assert schema.field("embedding").type == pyarrow.list_(pyarrow.float32(), 4)
     assert json.loads(schema.metadata[b"kerascola.model"])["sample_rate"] == RATE
-    errors = parquet.read_table("e.run/errors")
+    errors = parquet.read_table("e.run/errors.parquet")
     assert errors.num_rows == 0 and errors.column_names == ["path", "start", "end", "error"]
     assert "10 embeddings of 4 numbers from 10 files" in capsys.readouterr().out
     assert shards() == ["part-00000.parquet"]
@@ -110,7 +110,7 @@ def test_numbers_that_half_precision_does_not_hold_are_an_error(place):
     soundfile.write("sounds/3.wav", np.full(9000, 1e3, np.float32), RATE, "FLOAT")  # its power is 1e6
     assert embed("sounds", "--dtype", "float16") == 1
     assert table()["path"] == PATHS[:3] + PATHS[4:]
-    errors = table("e.run/errors")
+    errors = table("e.run/errors.parquet")
     assert errors["path"] == ["sounds/3.wav"] and "--dtype float32" in errors["error"][0]
 
 
@@ -123,19 +123,19 @@ def test_what_cannot_be_embedded_stands_in_a_table_beside(place, capsys, any_nam
     os.rename("sounds/7.wav", os.fsdecode(b"sounds/7\xff.wav"))
     assert embed("sounds", "gone.wav", "--shard-windows", "6") == 1
     assert table()["path"] == [*(PATHS[n] for n in (0, 1, 2, 3, 5)), "sounds/7\\xff.wav", PATHS[8], PATHS[9]]
-    errors = table("e.run/errors")
+    errors = table("e.run/errors.parquet")
     assert errors["path"] == ["sounds/4.wav", "sounds/6.wav", "gone.wav"]
     assert errors["start"] == [0.0] * 3 and errors["end"] == [None] * 3
     for error, reason in zip(errors["error"], ("libsndfile", "finite", "No such file"), strict=True):
         assert reason in error
     said = capsys.readouterr()
     assert "3 files skipped" in said.out and "skipped sounds/6.wav: " in said.err
-    assert shards() == sorted(os.listdir("e.run/errors"))
+    assert shards() == sorted(os.listdir("e.run/errors.parquet"))
 
 
 def test_nothing_readable(place, capsys):
     assert embed("gone.wav") == 1
-    assert table()["path"] == [] and table("e.run/errors")["path"] == ["gone.wav"]
+    assert table()["path"] == [] and table("e.run/errors.parquet")["path"] == ["gone.wav"]
 
 
 def test_a_file_that_breaks_off_gives_no_rows(place, monkeypatch):
@@ -151,7 +151,7 @@ def test_a_file_that_breaks_off_gives_no_rows(place, monkeypatch):
     monkeypatch.setattr(read, "_mono", breaks_off)
     assert embed("sounds", "--frames") == 1
     assert list(dict.fromkeys(table()["path"])) == PATHS[:4] + PATHS[5:]
-    assert table("e.run/errors")["error"] == [f"{PATHS[4]}: damaged"]
+    assert table("e.run/errors.parquet")["error"] == [f"{PATHS[4]}: damaged"]
 
 
 def test_lists_say_which_parts(place):
@@ -165,7 +165,7 @@ def test_lists_say_which_parts(place):
     assert rows["start"][-3:] == [1.0, 1.25, 31_000 / RATE - 0.5]
     sound = soundfile.read(PATHS[4], dtype="float32")[0]
     np.testing.assert_allclose(rows["embedding"][1], statistics(sound[8000:16000]), atol=1e-6)
-    errors = table("e.run/errors")
+    errors = table("e.run/errors.parquet")
     assert (errors["path"], errors["start"]) == ([PATHS[0]], [9.0])
 
 
@@ -185,6 +185,16 @@ def test_shards_end_with_the_file_that_fills_them(place):
         held.append([len(windows_of(LENGTHS[PATHS.index(path)])) for path in paths])
     assert all(sum(counts) >= 5 > sum(counts[:-1]) for counts in held[:-1]) and len(held) > 3
     assert rows["path"] == PATHS
+
+
+def test_rows_are_written_a_group_at_a_time(place, monkeypatch):
+    assert embed("sounds", "--frames", out="f.parquet") == 0
+    monkeypatch.setattr("kerascola.data.embedding_table.GROUP", 4 * 4 * 3)  # three rows
+    assert embed("sounds", "--frames") == 0
+    groups = parquet.ParquetFile("e.parquet/part-00000.parquet").metadata
+    assert groups.num_row_groups > 5
+    assert all(3 <= groups.row_group(n).num_rows < 6 for n in range(groups.num_row_groups - 1))
+    assert table() == table("f.parquet")
 
 
 def test_embeddings_do_not_depend_on_shards(place):
@@ -224,7 +234,7 @@ def test_killed_and_started_again_it_ends_with_the_same_bytes(place):
     assert embed(*HARD, out="killed.parquet") == 1
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert bytes_of("killed") == bytes_of("whole")
-    assert sorted(os.listdir("killed.run")) == [".lock", "errors", "settings.json"]
+    assert sorted(os.listdir("killed.run")) == [".lock", "errors.parquet", "settings.json"]
 
 
 def test_done_already(place, monkeypatch, capsys):
@@ -297,13 +307,13 @@ def test_two_at_once(place, capsys):
 
 def test_a_full_disk_leaves_whole_shards(place, monkeypatch, capsys):
     def full(self):
-        if self.rows > 3:
+        if self.waiting > 3:
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Table, "flush", full)
     assert embed("sounds", "--frames") == 1
     assert "e.parquet/part-00000.parquet: No space left on device" in capsys.readouterr().err
-    assert shards() == [] and sorted(os.listdir("e.run")) == [".lock", "errors", "settings.json"]
+    assert shards() == [] and sorted(os.listdir("e.run")) == [".lock", "errors.parquet", "settings.json"]
     monkeypatch.undo()
     monkeypatch.chdir(place)
     assert embed("sounds", "--frames") == 0
@@ -361,4 +371,4 @@ def test_more_errors_than_are_said(place, capsys):
     assert embed(*(f"gone{n}.wav" for n in range(30))) == 1
     error = capsys.readouterr().err
     assert error.count("skipped gone") == 20 and "skipped more, which the table of errors names" in error
-    assert len(table("e.run/errors")["path"]) == 30
+    assert len(table("e.run/errors.parquet")["path"]) == 30
