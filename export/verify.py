@@ -126,9 +126,9 @@ def in_float64(model: keras.Model, digit: float = 0.0) -> keras.Model:
     if digit:
         rng = np.random.default_rng(0)
         frontend, encoder = split(precise) or (None, precise)
-        shake(encoder, digit, rng)
         if frontend is not None:
             shake(frontend, FLOAT32.digit, rng)
+        shake(encoder, digit, rng)
     return precise
 
 
