@@ -133,15 +133,14 @@ def by_keras(batch: int):
     from kerascola import recipes
     from kerascola.data.synthesised import Synthesised
     from kerascola.training.assembly import build
-    from kerascola.training.step import Step
+    from kerascola.training.step import Step, give_weights
     from kerascola.training.swap import faster
 
     recipe = recipes.load("cola", ["data.clip_seconds=1", f"train.batch_size={batch // 2}"])
     batches = Synthesised(recipe.data.synth, batch // 2, SAMPLES, recipe.augmented_views(), 0)
     made_of, _ = batches.read(0)
     pretrainer, _ = build(recipe, 1)
-    pretrainer(batches.few())
-    pretrainer.optimizer.build(pretrainer.trainable_variables)
+    give_weights(pretrainer, batches.few())
     backend, run = keras.backend.backend(), pretrainer.render
     if backend == "tensorflow":
         import tensorflow as tf

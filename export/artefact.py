@@ -15,7 +15,7 @@ from kerascola.export.heads import load_heads
 from kerascola.export.onnx_file import Say, export_head, export_onnx
 from kerascola.export.saved_model import export_saved_model
 from kerascola.models.embedder import load_embedder
-from kerascola.models.heads import load_head
+from kerascola.models.heads import classes_of
 from kerascola.runtime.metadata import Metadata
 
 NEEDED = ("sample_rate", "window_samples", "min_samples")
@@ -34,7 +34,10 @@ def export_file(
     if format not in FORMATS:
         raise ExportError(f"expected a format of {', '.join(FORMATS)}, received {format!r}")
     if (half or heads) and format != "onnx":
-        raise ExportError(f"{'fp16 is' if half else 'heads are'} for the format onnx, received {format}")
+        raise ExportError(
+            f"{'fp16 is' if half else 'heads are'} for the format onnx, received {format}: leave "
+            f"{'--quantize' if half else '--head'} out, or take --format onnx"
+        )
     if out.resolve() == model_path.resolve():
         raise ExportError(f"{out} is the model itself: name another place by --out")
     check_place(out, format)
@@ -42,7 +45,7 @@ def export_file(
     if found and found.heads:
         if heads or half or format != "onnx":
             raise ExportError(f"{model_path} is a head: export it to an .onnx file alone, or a model with it by --head")
-        return export_head(*load_head(model_path), out, say)
+        return export_head(model, *classes_of(model, found, model_path), out, say)
     check(model, model_path)
     metadata = complete(found, known, int(model.output.shape[-1]), model_path)
     check_least(model, metadata)

@@ -10,12 +10,12 @@ import h5py
 import numpy as np
 
 from kerascola.errors import ZooError
+from kerascola.export.graph import HALF_MOST
 from kerascola.runtime.metadata import MEMBER, Metadata
 
 WEIGHTS = "model.weights.h5"
 FRONT = "frontend"  # whose filters are a transform, not what was learnt from sounds by small steps
 DATE = (1980, 1, 1, 0, 0, 0)  # of every member, so that the same model gives the same file
-LARGEST = float(np.finfo(np.float16).max)
 
 
 def rounded(model: Path, out: Path, metadata: Metadata) -> Path:
@@ -53,9 +53,9 @@ def copied(found: h5py.Group, smaller: h5py.Group, exact: bool, source: str) -> 
             continue
         values = item[()]
         half = values.dtype == np.float32 and not (exact or front)
-        if half and not (np.abs(values) <= LARGEST).all():
+        if half and not (np.abs(values) <= HALF_MOST).all():
             raise ZooError(
-                f"{source}: expected weights of at most {LARGEST:g}, which float16 can hold, received "
+                f"{source}: expected weights of at most {HALF_MOST:g}, which float16 can hold, received "
                 f"{np.abs(values).max():g} in {item.name}. Train it on, with weight decay, or from another seed"
             )
         kept = smaller.create_dataset(key, data=values.astype(np.float16) if half else values)

@@ -61,7 +61,7 @@ def begin_or_go_on(folder: Path, asked: dict[str, Any]) -> None:
     if told.is_file():
         try:
             before = dict(json.loads(told.read_text()))
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise DataError(f"{told}: expected what `kerascola synth` wrote, received it damaged. Remove it") from error
         if before.get("kerascola") != asked["kerascola"]:
             raise DataError(

@@ -79,6 +79,11 @@ def save_head(head: keras.Model, classes: Classes, embedder: Metadata, path: str
 def load_head(path: str | Path) -> tuple[keras.Model, Classes, Metadata]:
     """The head, what it tells apart, and what it knows of the embedder that it is for."""
     head, metadata = load_embedder(path)
+    return head, *classes_of(head, metadata, path)
+
+
+def classes_of(head: keras.Model, metadata: Metadata | None, path: str | Path) -> tuple[Classes, Metadata]:
+    """Of a head's file, which is refused where it is none."""
     if metadata is None or list(metadata.heads) != [""]:
         what = "an embedder" if metadata else "one that does not say what it tells apart"
         raise ModelError(
@@ -87,7 +92,7 @@ def load_head(path: str | Path) -> tuple[keras.Model, Classes, Metadata]:
         )
     classes = metadata.heads[""]
     check_head(head, classes, str(path))
-    return head, classes, metadata
+    return classes, metadata
 
 
 def check_head(head: keras.Model, classes: Classes, path: str) -> None:

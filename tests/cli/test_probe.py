@@ -5,9 +5,11 @@ import pytest
 import soundfile
 from onnx_models import METADATA, write_statistics_model
 
+from kerascola import Embedder
 from kerascola.cli import main
+from kerascola.models.heads import load_head
 
-pytestmark = pytest.mark.once("exported models are judged, without Keras")
+pytestmark = pytest.mark.once("exported models are judged")
 
 
 @pytest.fixture
@@ -111,3 +113,15 @@ def test_models_that_are_none(place, capsys):
     assert said.endswith("Or log-mel, which is judged by that name\n")
     assert main(["compare", "model.onnx", "model.onnx", "--data", "list.csv"]) == 1
     assert "expected encoders that differ, received model.onnx twice" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["linear", "knn"])
+def test_a_head_is_fitted_to_all_recordings(place, kind, capsys):
+    command = ["probe", "model.onnx", "--data", "list.csv", "--folds", "speaker", "--by", "linear", "--random", "0"]
+    assert main([*command, "--head", kind, "--out", "judged"]) == 0
+    assert "a head on all recordings: judged/head.keras" in capsys.readouterr().err
+    head, classes, of = load_head("judged/head.keras")
+    assert classes.labels == ("loud", "quiet") and of.recipe == METADATA.recipe
+    vectors = Embedder("model.onnx").embed([f"sounds/{n}.wav" for n in range(36)])
+    scores = classes.scores(head.predict_on_batch(vectors))
+    assert (scores.argmax(axis=1) == np.arange(36) % 2 ^ 1).all()  # of all three speakers

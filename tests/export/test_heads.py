@@ -9,7 +9,7 @@ from kerascola import Embedder, Head
 from kerascola.errors import ExportError
 from kerascola.evaluation.knn import knn
 from kerascola.export.artefact import export_file
-from kerascola.export.heads import named
+from kerascola.export.heads import check, named
 from kerascola.models.embedder import save_embedder
 from kerascola.models.heads import dense, nearest, save_head
 from kerascola.runtime.metadata import Classes
@@ -96,3 +96,15 @@ def test_names_of_heads():
         named(["x.keras", "a=y.keras"])
     with pytest.raises(ExportError, match="letters and digits, received 'a b=x.keras'"):
         named(["a b=x.keras"])
+
+
+@pytest.mark.once("numbers are compared")
+@pytest.mark.parametrize("wrong", ["logits", "scores"])
+def test_a_head_that_says_something_else_than_keras_is_refused(wrong):
+    head = dense(WEIGHTS, BIAS, np.zeros(4), np.ones(4))
+    logits = head.predict_on_batch(KNOWN)
+    found = {"logits": logits, "scores": ANIMALS.scores(logits)}
+    assert check(KNOWN, **found, head=head, of=ANIMALS, name="") < 1e-6
+    found[wrong] = found[wrong] + np.float32(3e-3) * (np.arange(3) == 1)
+    with pytest.raises(ExportError, match="the head given: expected Keras's logits within .* Nothing was kept"):
+        check(KNOWN, **found, head=head, of=ANIMALS, name="")

@@ -16,7 +16,7 @@ from kerascola.frontends.frontend import level
 from kerascola.recipes.schema import EarlyStopping
 from kerascola.training.assembly import build, shipped
 from kerascola.training.loop import stale
-from kerascola.training.pretrain import labels_of, pretrain
+from kerascola.training.pretrain import labels_of, pretrain, warn_of_equal_views
 from kerascola.training.run import Run
 from kerascola.training.step import Step, give_weights
 
@@ -221,3 +221,21 @@ def test_what_needs_some_labels_goes_on_without_any_and_says_so(place, name):
     folder = Recordings(place / "sounds", 16000)
     with pytest.warns(UserWarning, match=f"sounds has no labels: .* The objective {name} goes on without"):
         assert (labels_of(folder, recipe) == -1).all()
+
+
+@pytest.mark.once("a recipe is looked at")
+@pytest.mark.parametrize(
+    ("change", "rendered", "equal"),
+    [
+        ("data.clip_seconds=1", False, True),
+        ("data.clip_seconds=2", False, False),
+        ("views.kind=same", False, True),
+        ("views.noise=0.001", False, False),
+        ("views.spectrogram=[{name: blur}]", False, False),
+        ("data.synth.delta=0.1", True, False),
+        ("data.synth.delta=0", True, True),
+    ],
+)
+def test_views_that_are_the_same_samples_are_warned_of(change, rendered, equal, recwarn):
+    warn_of_equal_views(recipes.load("synth-small", ["data.clip_seconds=1.0", change]), rendered)
+    assert [str(one.message).startswith("synth-small makes two views") for one in recwarn] == [True] * equal

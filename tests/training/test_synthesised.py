@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import soundfile
@@ -159,3 +161,21 @@ def test_the_command_says_what_it_takes(tmp_path, capsys):
     ):
         assert main(["synth", out, *arguments]) == 1
         assert said in capsys.readouterr().err
+
+
+@once
+def test_what_a_stopped_call_left_is_gone_on_with_or_named(tmp_path):
+    asked = 4, 2, 0.1, 8000, 0.05, 0
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    (killed / ".partial-synth.json").write_text("{")  # while its first file was written
+    assert len(list(write_sounds(killed, *asked))) == 4
+    told = killed / "synth.json"
+    said = json.loads(told.read_text())
+    told.write_text(json.dumps(said | {"kerascola": "0.0.1"}))
+    with pytest.raises(DataError, match="begun by kerascola 0.0.1, .* whose sounds may be others"):
+        next(write_sounds(killed, *asked))
+    for damaged in ("{", "[1]"):
+        told.write_text(damaged)
+        with pytest.raises(DataError, match="received it damaged. Remove it"):
+            next(write_sounds(killed, *asked))
