@@ -5,8 +5,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-FORMATS = ("onnx", "saved_model")
-
 
 def export(
     model: str | Path,

@@ -10,10 +10,12 @@ import keras
 import numpy as np
 
 from kerascola.errors import ExportError
-from kerascola.export import FORMATS
+from kerascola.export.everything import export_all
+from kerascola.export.formats import ALL, BY_GRAPH, FORMATS, check_installed, check_place, format_of
 from kerascola.export.heads import load_heads
-from kerascola.export.onnx_file import Say, export_head, export_onnx
-from kerascola.export.saved_model import export_saved_model
+from kerascola.export.onnx_file import Say, export_head, export_onnx, measure_of
+from kerascola.export.openvino_folder import export_openvino
+from kerascola.export.rebuilt import export_rebuilt
 from kerascola.models.embedder import load_embedder
 from kerascola.models.heads import classes_of
 from kerascola.runtime.metadata import Metadata
@@ -31,16 +33,17 @@ def export_file(
     heads: Mapping[str, str | Path] = MappingProxyType({}),
 ) -> Metadata:
     """`heads` are Keras files by the names that they get."""
-    if format not in FORMATS:
-        raise ExportError(f"expected a format of {', '.join(FORMATS)}, received {format!r}")
-    if (half or heads) and format != "onnx":
+    format_of(format)
+    if (half or heads) and format not in (*BY_GRAPH, ALL):
         raise ExportError(
-            f"{'fp16 is' if half else 'heads are'} for the format onnx, received {format}: leave "
+            f"{'fp16 is' if half else 'heads are'} for the formats {' and '.join(BY_GRAPH)}, received {format}: leave "
             f"{'--quantize' if half else '--head'} out, or take --format onnx"
         )
     if out.resolve() == model_path.resolve():
         raise ExportError(f"{out} is the model itself: name another place by --out")
     check_place(out, format)
+    if format in FORMATS:
+        check_installed(format)
     model, found = load_embedder(model_path)
     if found and found.heads:
         if heads or half or format != "onnx":
@@ -49,19 +52,15 @@ def export_file(
     check(model, model_path)
     metadata = complete(found, known, int(model.output.shape[-1]), model_path)
     check_least(model, metadata)
+    attached = load_heads(heads, metadata)
     if format == "onnx":
-        return export_onnx(model, metadata, out, say, half=half, heads=load_heads(heads, metadata))
-    return export_saved_model(model, metadata, out, say)
-
-
-def check_place(out: Path, format: str) -> None:
-    """A folder to write into, and at most an artefact of that format in the way."""
-    if not out.parent.is_dir():
-        raise ExportError(f"{out.parent}: no such folder to write {out.name} into. Make it first")
-    replaceable = out.is_file() if format == "onnx" else (out / "saved_model.pb").is_file()
-    if out.exists() and not replaceable:
-        what = "a file" if format == "onnx" else "a SavedModel"
-        raise ExportError(f"{out} is there and is not {what}, so it is not replaced. Name another by --out")
+        return export_onnx(model, metadata, out, say, half=half, heads=attached)
+    measure = measure_of(model, metadata)
+    if format == ALL:
+        return export_all(measure, model_path.stem, out, say, half, attached)
+    if format == "openvino":
+        return export_openvino(measure, out, say, half, attached)
+    return export_rebuilt(format, measure, out, say)
 
 
 def check(model: keras.Model, path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kerascola.cli import guarded
 from kerascola.errors import ExportError
-from kerascola.export import FORMATS
+from kerascola.export.formats import ALL, FORMATS, default_out
 
 if TYPE_CHECKING:
     from kerascola.runtime.metadata import Metadata
@@ -21,8 +21,17 @@ MOST = 10  # labels that are told
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kerascola-export", description=__doc__)
     parser.add_argument("model", help="a Keras file, NAME.keras, its address, or a name of the zoo")
-    parser.add_argument("--format", choices=FORMATS, default="onnx", help="default: %(default)s")
-    parser.add_argument("--out", metavar="PATH", help="default: beside the file, NAME.onnx or NAME_saved_model")
+    parser.add_argument(
+        "--format",
+        choices=[*FORMATS, ALL],
+        default="onnx",
+        help="default: %(default)s. all: a folder of each that can be made here, with a manifest",
+    )
+    parser.add_argument(
+        "--out",
+        metavar="PATH",
+        help=f"default: beside the file, NAME and one of {' '.join(each.ending for each in FORMATS.values())} _all",
+    )
     parser.add_argument(
         "--quantize",
         choices=["fp16"],
@@ -105,10 +114,6 @@ def told(out: Path, metadata: "Metadata") -> Iterator[str]:
         yield f"head{f' {name}' * bool(name)}: {', '.join(labels)}"
     if metadata.heads:
         yield f"scores verified against Keras: largest difference {found['head_max_difference']:.1e}"
-
-
-def default_out(model: Path, format: str) -> Path:
-    return model.with_suffix(".onnx") if format == "onnx" else model.with_name(f"{model.stem}_saved_model")
 
 
 if __name__ == "__main__":

@@ -104,3 +104,16 @@ def check(
             f"received differences of {off:.2g} and {worst:.2g}. Nothing was kept"
         )
     return worst
+
+
+def check_fused(outputs: Mapping[str, Mapping[str, np.ndarray]], heads: Heads) -> float:
+    """The largest difference of any head's scores from those that Keras makes of the file's own embeddings.
+
+    `outputs` are all that the file gives, for each of several waveforms.
+    """
+    worst = 0.0
+    for name, (head, classes) in heads.items():
+        for found in outputs.values():
+            logits, scores = (found[output] for output in outputs_of(name))
+            worst = max(worst, check(found[OUTPUT], logits, scores, head, classes, name))
+    return worst

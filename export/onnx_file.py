@@ -17,15 +17,15 @@ import kerascola
 from kerascola.dsp.log_mel import PRESETS, LogMel
 from kerascola.errors import ExportError
 from kerascola.export import graph, probes
-from kerascola.export.heads import Heads, alone, attach
+from kerascola.export.heads import Heads, alone, attach, check_fused
 from kerascola.export.heads import check as check_head
 from kerascola.export.log_mel_graph import OPSET, log_mel_graph
-from kerascola.export.verify import FLOAT16, FLOAT32, Waves, verify
+from kerascola.export.verify import FLOAT16, FLOAT32, Measure, Waves, verify
 from kerascola.models.embedder import split
 from kerascola.runtime.embedder import Embedder
 from kerascola.runtime.head import Head
 from kerascola.runtime.metadata import Classes, Metadata
-from kerascola.runtime.session import INPUT, LOGITS, OUTPUT, SCORES, outputs_of
+from kerascola.runtime.session import INPUT, LOGITS, OUTPUT, SCORES
 
 Say = Callable[[str], None]
 
@@ -42,12 +42,13 @@ def export_onnx(
     half: bool = False,
     compare: bool = True,
     heads: Heads = MappingProxyType({}),
+    measure: Measure | None = None,
 ) -> Metadata:
     """`out` is there, verified, when this returns, and not otherwise. Returns what the file says of itself.
 
     `heads` are fused: the file gives their logits and scores beside the embedding. With `half` the encoder's weights
     are kept in float16. Not compared with Keras where nobody will serve it: a network at random weights may be
-    ill-conditioned.
+    ill-conditioned. `measure` is the model's, where it is there already.
     """
     bounds = FLOAT16 if half else FLOAT32
     partial = out.with_name(f".partial-{out.name}")
@@ -61,9 +62,10 @@ def export_onnx(
         verified: dict[str, float] = {}
         if compare:
             say("comparing with Keras")
-            verified = verify(model, metadata, lambda waves: serve(partial, waves), lowering().float64, bounds)
+            measure = measure or measure_of(model, metadata)
+            verified = verify(measure, lambda waves: serve(partial, waves), bounds)
         if heads:
-            verified["head_max_difference"] = check_fused(partial, probes.ordinary(metadata), heads)
+            verified["head_max_difference"] = check_fused(outputs(partial, probes.heard(metadata)), heads)
         known = {name: classes for name, (_, classes) in heads.items()}
         metadata = dataclasses.replace(metadata, verified=verified, versions=versions(metadata), heads=known)
         helper.set_model_props(proto, metadata.to_props())
@@ -108,6 +110,10 @@ def versions(metadata: Metadata) -> dict[str, str]:
 def lowering() -> ModuleType:
     """The module that lowers on the backend at hand."""
     return importlib.import_module(f"kerascola.export.lower_{keras.backend.backend()}")
+
+
+def measure_of(model: keras.Model, metadata: Metadata) -> Measure:
+    return Measure(model, metadata, lowering().float64)
 
 
 def lower(model: keras.Model, metadata: Metadata, say: Say, half: bool = False) -> onnx.ModelProto:
@@ -179,14 +185,8 @@ def serve(path: Path, waves: Waves) -> Waves:
     return {name: session.run([OUTPUT], {INPUT: wave})[0] for name, wave in waves.items()}
 
 
-def check_fused(path: Path, waves: Waves, heads: Heads) -> float:
-    """The largest difference of any head's scores from those that Keras makes of the file's own embeddings."""
+def outputs(path: Path, waves: Waves) -> dict[str, Waves]:
+    """All that the file gives for each, by name."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    worst = 0.0
-    for name, (head, classes) in heads.items():
-        for wave in waves.values():
-            if not wave.any():
-                continue  # an embedding of zeros is as near to one neighbour as to another
-            embeddings, logits, scores = session.run([OUTPUT, *outputs_of(name)], {INPUT: wave})
-            worst = max(worst, check_head(embeddings, logits, scores, head, classes, name))
-    return worst
+    names = [output.name for output in session.get_outputs()]
+    return {name: dict(zip(names, session.run(names, {INPUT: wave}), strict=True)) for name, wave in waves.items()}

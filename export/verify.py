@@ -34,38 +34,54 @@ Waves = dict[str, np.ndarray]
 Run = Callable[[Waves], Waves]  # waveforms by name -> embeddings by name
 
 
-def verify(
-    model: keras.Model,
-    metadata: Metadata,
-    run: Run,
-    float64: Callable[[], AbstractContextManager],
-    bounds: Bounds = FLOAT32,
-) -> dict[str, float]:
+class Measure:
+    """What artefacts of a model are held to: computed once for however many there are."""
+
+    def __init__(self, model: keras.Model, metadata: Metadata, float64: Callable[[], AbstractContextManager]) -> None:
+        """Within `float64()` Keras may compute in float64."""
+        self.model, self.metadata, self.float64 = model, metadata, float64
+        self.ordinary, self.extreme = probes.ordinary(metadata), probes.extreme(metadata)
+        self.waves: Waves = {**self.ordinary, EXTREME: self.extreme}
+        self.known: dict[tuple[str, float | None], np.ndarray] = {}
+
+    def own(self, name: str) -> np.ndarray:
+        """Keras's embeddings of the sounds of that name."""
+        if (name, None) not in self.known:
+            self.known[name, None] = finite(self.model.predict_on_batch(self.waves[name]), name)
+        return self.known[name, None]
+
+    def truth(self, name: str, digit: float = 0.0) -> np.ndarray:
+        """Those of float64; with a `digit`, of sounds that hiss and weights that are off by one."""
+        if (name, digit) not in self.known:
+            waves = probes.hissing(self.waves[name]) if digit else self.waves[name].astype("float64")
+            with self.float64(), float64_results():
+                found = in_float64(self.model, digit).predict_on_batch(waves)
+            self.known[name, digit] = finite(found, name)
+        return self.known[name, digit]
+
+
+def verify(measure: Measure, run: Run, bounds: Bounds = FLOAT32) -> dict[str, float]:
     """The errors found, for the artefact's metadata; raises ExportError where a bound is broken.
 
-    `run` is the artefact in the runtime that will serve it; within `float64()` Keras may compute in float64.
+    `run` is the artefact in the runtime that will serve it.
     """
-    ordinary, extreme = probes.ordinary(metadata), probes.extreme(metadata)
-    received = run({**ordinary, EXTREME: extreme})
+    ordinary, dimension = measure.ordinary, measure.metadata.dimension
+    received = run(measure.waves)
     for name, embeddings in received.items():
-        batch = len(extreme if name == EXTREME else ordinary[name])
-        if embeddings.shape != (batch, metadata.dimension) or not np.isfinite(embeddings).all():
+        batch = len(measure.waves[name])
+        if embeddings.shape != (batch, dimension) or not np.isfinite(embeddings).all():
             raise ExportError(
-                f"on {name}: expected finite embeddings [{batch}, {metadata.dimension}], "
+                f"on {name}: expected finite embeddings [{batch}, {dimension}], "
                 f"received {list(embeddings.shape)}, {np.isfinite(embeddings).mean():.0%} of it finite"
             )
 
-    def truth(waves: np.ndarray, name: str, digit: float = 0.0) -> np.ndarray:
-        with float64(), float64_results():
-            return finite(in_float64(model, digit).predict_on_batch(waves.astype("float64")), name)
-
     worst, least = 0.0, 1.0
-    for name, waves in ordinary.items():
-        own = finite(model.predict_on_batch(waves), name)
+    for name in ordinary:
+        own = measure.own(name)
         error, cosine = distance(received[name], own)
         limit, off = bounds.absolute * largest(own), error
         if off > limit:  # Keras itself may be no closer to the truth, as on phases
-            exact = truth(waves, name)
+            exact = measure.truth(name)
             limit, off = max(limit, RATIO * distance(own, exact)[0]), distance(received[name], exact)[0]
         if off > limit or cosine < bounds.cosine:
             raise ExportError(
@@ -74,14 +90,13 @@ def verify(
             )
         worst, least = max(worst, error), min(least, cosine)
 
-    exact = truth(extreme, EXTREME)
-    keras_error, keras_cosine = distance(finite(model.predict_on_batch(extreme), EXTREME), exact)
+    exact = measure.truth(EXTREME)
+    keras_error, keras_cosine = distance(measure.own(EXTREME), exact)
     error, cosine = distance(received[EXTREME], exact)
     limit = max(bounds.absolute, RATIO * keras_error)
     unlucky = cosine >= bounds.cosine or keras_cosine < bounds.cosine
     if error > limit and unlucky:  # that was one sum: another may be less so
-        unheard = truth(probes.hissing(extreme), EXTREME, bounds.digit)
-        limit = max(limit, RATIO * distance(unheard, exact)[0])
+        limit = max(limit, RATIO * distance(measure.truth(EXTREME, bounds.digit), exact)[0])
     if error > limit:
         raise ExportError(
             f"on {EXTREME}: expected embeddings within {limit:.2g} of float64's, Keras's own in float32 being "

@@ -11,7 +11,7 @@ from models_for_tests import metadata_of, small_embedder
 from kerascola.errors import ExportError
 from kerascola.export import probes
 from kerascola.export.onnx_file import lowering
-from kerascola.export.verify import EXTREME, FLOAT16, float64_results, in_float64, verify
+from kerascola.export.verify import EXTREME, FLOAT16, Measure, float64_results, in_float64, verify
 from kerascola.runtime.metadata import Metadata
 
 METADATA = Metadata(sample_rate=2000, window_samples=800, hop_samples=400, min_samples=300, dimension=4)
@@ -47,7 +47,7 @@ def check(model, change=lambda name, embeddings: embeddings, **fixed):
     def run(waves):
         return {n: fixed[n] if n in fixed else change(n, model.predict_on_batch(w)) for n, w in waves.items()}
 
-    return verify(model, METADATA, run, lowering().float64)
+    return verify(Measure(model, METADATA, lowering().float64), run)
 
 
 def test_what_is_right_passes_with_its_errors(model):
@@ -103,7 +103,7 @@ def test_a_reference_that_is_not_finite(model, monkeypatch):
     received[EXTREME] = model.predict_on_batch(probes.extreme(METADATA))
     monkeypatch.setattr(model, "predict_on_batch", lambda waves: np.full((len(waves), 4), np.nan, np.float32))
     with pytest.raises(ExportError, match="finite embeddings from the Keras model itself"):
-        verify(model, METADATA, lambda waves: received, lowering().float64)
+        verify(Measure(model, METADATA, lowering().float64), lambda waves: received)
 
 
 @pytest.mark.parametrize(
@@ -217,4 +217,4 @@ def test_half_the_digits_are_no_excuse_for_another_scale():
         return {name: (1.5 if name == EXTREME else 1) * model.predict_on_batch(wave) for name, wave in waves.items()}
 
     with pytest.raises(ExportError, match=EXTREME):
-        verify(model, about, run, lowering().float64, FLOAT16)
+        verify(Measure(model, about, lowering().float64), run, FLOAT16)
