@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,15 @@ def make_parser() -> argparse.ArgumentParser:
         help="also give the logits and scores of this head, that `kerascola finetune` or `kerascola probe --head` "
         "wrote; with a name for each of several",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace what is at --out")
+    parser.add_argument(
+        "--triton",
+        metavar="DIR",
+        help="also put the ONNX file into this repository of models for Triton, under its name",
+    )
+    parser.add_argument(
+        "--web", metavar="DIR", help="also make a page there that runs the ONNX file in a browser, by onnxruntime-web"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace what is at --out, in --triton and at --web")
     parser.add_argument("--backend", choices=BACKENDS, help="Keras backend (default: as Keras is configured)")
     lost = parser.add_argument_group("for a model whose kerascola metadata is lost, or to replace it")
     lost.add_argument("--sample-rate", type=positive, metavar="HZ", help="of the waveform")
@@ -77,6 +85,7 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out) if args.out else default_out(beside, args.format)
     if out.exists() and not args.overwrite:
         raise ExportError(f"{out} is there already: replace it by --overwrite, or name another by --out")
+    deploy = deployments(args, out)
 
     from kerascola.cli.quiet import import_keras
 
@@ -88,7 +97,30 @@ def run(args: argparse.Namespace) -> int:
     known = {k: getattr(args, k) for k in ("sample_rate", "window_samples", "hop_samples", "min_samples")}
     metadata = export_file(model, out, args.format, say, known, half, named(args.head))
     print("\n".join(told(out, metadata)))
+    for write in deploy:
+        print(write())
     return 0
+
+
+def deployments(args: argparse.Namespace, out: Path) -> list[Callable[[], Path]]:
+    """What is to be made of the ONNX file once it is there; refused now where there is no place for it."""
+    if not (args.triton or args.web):
+        return []
+    if args.format not in ("onnx", ALL):
+        raise ExportError(f"--triton and --web are for the format onnx or {ALL}, received {args.format}")
+    from kerascola.export.triton import check_repository, write_repository
+    from kerascola.export.web import check_folder, write_page
+
+    name = out.stem if args.format == "onnx" else Path(args.model).stem
+    onnx = out if args.format == "onnx" else out / f"{name}.onnx"
+    writers: list[Callable[[], Path]] = []
+    if args.triton:
+        check_repository(Path(args.triton), name, args.overwrite)
+        writers.append(lambda: write_repository(onnx, Path(args.triton), name))
+    if args.web:
+        check_folder(Path(args.web), args.overwrite)
+        writers.append(lambda: write_page(onnx, Path(args.web), name))
+    return writers
 
 
 def say(line: str) -> None:

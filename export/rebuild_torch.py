@@ -19,15 +19,16 @@ class Forward(pytorch.nn.Module):
 
     def __init__(self, model: keras.Model) -> None:
         super().__init__()
-        self.model = model
+        self.call = [model]  # in a list, as torch would write the weights of a part twice
 
     def forward(self, waveform):
-        return self.model(waveform, training=False)
+        return self.call[0](waveform, training=False)
 
 
 def torch(model: keras.Model, out: Path, least: int) -> None:
     logging.getLogger("torch.export").setLevel(logging.ERROR)
-    module = Forward(model).eval().requires_grad_(False)
+    model.eval().requires_grad_(False)
+    module = Forward(model).eval()
     with pytorch.no_grad():
         program = pytorch.export.export(
             module,
@@ -36,6 +37,10 @@ def torch(model: keras.Model, out: Path, least: int) -> None:
             prefer_deferred_runtime_asserts_over_guards=True,
         )
     unbind(program)
+    for node in program.graph.nodes:
+        for told in ("stack_trace", "nn_module_stack", "from_node"):  # of the machine that wrote it
+            node.meta.pop(told, None)
+    program.example_inputs = None
     pytorch.export.save(program, out)
 
 
