@@ -8,6 +8,17 @@ import tensorflow as tf
 from tensorflow.lite.python.convert_phase import ConverterError
 
 from kerascola.export.formats import NotMade
+from kerascola.export.graph import scales_last_axis
+
+
+def scaled(layer: keras.layers.EinsumDense, inputs, training=None, original=keras.layers.EinsumDense.call):
+    """A scale of the last axis is a product: as an Einsum LiteRT's converter makes a matrix product that does not run."""
+    if scales_last_axis(layer.equation) and layer.bias is None and layer.activation is keras.activations.linear:
+        return inputs * layer.kernel
+    return original(layer, inputs, training)
+
+
+keras.layers.EinsumDense.call = scaled
 
 
 def saved_model(model: keras.Model, out: Path, least: int) -> None:

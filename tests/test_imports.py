@@ -29,6 +29,9 @@ FRAMEWORKS = {"tensorflow", "jax", "torch", "tf2onnx", "jax2onnx", "onnxscript"}
 MAY_IMPORT_FRAMEWORKS = {
     "kerascola.evaluation.hear",
     "kerascola.evaluation.xares",
+    "kerascola.export.rebuild_tensorflow",
+    "kerascola.export.rebuild_torch",
+    "kerascola.export.serving",
     "kerascola.training.determinism",
 } | {
     f"kerascola.{place}_{backend}"

@@ -76,7 +76,9 @@ def test_half_the_space(small, writer, capsys):
     export(small.path, small.path.with_name("out.onnx"), say=lambda line: None, half=True)
     assert [half for *_, half in writer] == ["half", "half"]
     capsys.readouterr()
-    assert "fp16 is for the format onnx" in refused(capsys, small.path, "--format", "saved_model", "--quantize", "fp16")
+    assert "fp16 is for the formats onnx and openvino" in refused(
+        capsys, small.path, "--format", "saved_model", "--quantize", "fp16"
+    )
 
 
 def test_lost_metadata_names_the_options(saved_again, tmp_path, capsys):
@@ -107,7 +109,9 @@ def test_unknown_format(small, tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         main([str(small.path), "--format", "tflite"])
     assert stopped.value.code == 2 and "'tflite'" in capsys.readouterr().err
-    with pytest.raises(ExportError, match="expected a format of onnx, saved_model, received 'tflite'"):
+    with pytest.raises(
+        ExportError, match="expected a format of onnx, saved_model, openvino, litert, torch or all, received 'tflite'"
+    ):
         export(small.path, tmp_path / "x", "tflite")
 
 

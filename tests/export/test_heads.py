@@ -78,7 +78,7 @@ def test_what_does_not_fit_is_refused(folder, tmp_path):
     model, out = folder / "model.keras", tmp_path / "x.onnx"
     with pytest.raises(ExportError, match="head of another encoder: expected sample_rate 16000, received.* 8000"):
         export_file(model, out, "onnx", print, {}, heads={"": tmp_path / "other.keras"})
-    with pytest.raises(ExportError, match="heads are for the format onnx"):
+    with pytest.raises(ExportError, match="heads are for the formats onnx and openvino, received saved_model"):
         export_file(model, out, "saved_model", print, {}, heads={"": folder / "rooms.keras"})
     with pytest.raises(ExportError, match="rooms.keras is a head: export it to an .onnx file alone"):
         export_file(folder / "rooms.keras", out, "saved_model", print, {})

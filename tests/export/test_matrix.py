@@ -1,4 +1,4 @@
-"""Every encoder and every front end from the backend at hand: to ONNX and to a SavedModel, for any batch and length."""
+"""Every encoder and front end from the backend at hand: to ONNX and to what others write, for any batch and length."""
 
 import functools
 
@@ -8,7 +8,8 @@ import pytest
 from models_for_tests import narrow_embedder
 
 from kerascola.encoders.build import build
-from kerascola.export import probes, saved_model
+from kerascola.export import probes, rebuilt
+from kerascola.export.formats import NotMade
 from kerascola.export.graph import tidy
 from kerascola.export.log_mel_graph import OPSET
 from kerascola.export.onnx_file import lower, lowering
@@ -29,7 +30,7 @@ HAND_WRITTEN = ("log_mel", "cola-fma", "uclser20")
 IDS = [f"{encoder}-{front}" for encoder, front, _ in EMBEDDERS]
 
 
-@functools.cache  # both formats are made of the same model
+@functools.cache  # all formats are made of the same model
 def made(name: str):
     """The model, its metadata, and waveforms with what Keras gives for them."""
     encoder, front, options = EMBEDDERS[IDS.index(name)]
@@ -70,17 +71,46 @@ def test_a_scale_of_the_last_axis_is_no_matrix_product():
     check(received, encoder.predict_on_batch(spectrograms), "log_mel")
 
 
-def test_saved_models(tmp_path):
-    """TensorFlow writes them in a process of its own, one for all, from files that the backend at hand saved."""
-    expected = {}
-    for name in IDS:
-        model, _, expected[name] = made(name)
-        (tmp_path / name).mkdir()
-        model.save(tmp_path / name / "model.keras")
-        waves = {str(n): wave for n, (wave, _) in enumerate(expected[name])}
-        saved_model.save_arrays(tmp_path / name / "waves.npz", waves)
-    saved_model.in_tensorflow(*(tmp_path / name for name in IDS))
-    for (_, front, _), name in zip(EMBEDDERS, IDS, strict=True):
-        with np.load(tmp_path / name / "embeddings.npz") as received:
-            for n, (_, embeddings) in enumerate(expected[name]):
-                check(received[str(n)], embeddings, front)
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """By name, with the Keras files that the backend at hand saved."""
+    root = tmp_path_factory.mktemp("matrix")
+    found = {name: root / name for name in IDS}
+    for name, folder in found.items():
+        folder.mkdir()
+        made(name)[0].save(folder / "model.keras")
+    return found
+
+
+def rebuild(formats, folders):
+    jobs = [[str(folder), made(name)[1].min_samples] for name, folder in folders.items()]
+    rebuilt.rebuild(formats, jobs)
+
+
+def check_served(format, folders, tmp_path):
+    """What runs in the format's own runtime, one process for all of them."""
+    waves = {name: {str(n): wave for n, (wave, _) in enumerate(made(name)[2])} for name in folders}
+    jobs = [(rebuilt.made(format, folder), waves[name]) for name, folder in folders.items()]
+    _, outputs = rebuilt.serve_each(format, jobs, tmp_path)
+    for (name, _), found in zip(folders.items(), outputs, strict=True):
+        for n, (_, embeddings) in enumerate(made(name)[2]):
+            check(found[str(n)]["embedding"], embeddings, EMBEDDERS[IDS.index(name)][1])
+
+
+def test_what_tensorflow_writes(folders, tmp_path):
+    """SavedModels of all; LiteRT of those whose operators it has."""
+    rebuild(["saved_model", "litert"], folders)
+    check_served("saved_model", folders, tmp_path)
+    beyond = {"resnet-spectra": "no Atan", "crnn-log_mel": "no TensorListReserve .* a recurrent layer"}
+    for name, why in beyond.items():
+        with pytest.raises(NotMade, match=why):
+            rebuilt.made("litert", folders[name])
+    check_served("litert", {name: path for name, path in folders.items() if name not in beyond}, tmp_path)
+
+
+@pytest.mark.once("torch writes them, in a process of its own")
+def test_what_torch_writes(folders, tmp_path):
+    rebuild(["torch"], folders)
+    with pytest.raises(NotMade, match="writes the loop of a recurrent layer out"):
+        rebuilt.made("torch", folders["crnn-log_mel"])
+    check_served("torch", {name: path for name, path in folders.items() if name != "crnn-log_mel"}, tmp_path)
