@@ -12,10 +12,11 @@ from kerascola.export.graph import scales_last_axis
 
 
 def scaled(layer: keras.layers.EinsumDense, inputs, training=None, original=keras.layers.EinsumDense.call):
-    """A scale of the last axis is a product: as an Einsum LiteRT's converter makes a matrix product that does not run."""
-    if scales_last_axis(layer.equation) and layer.bias is None and layer.activation is keras.activations.linear:
-        return inputs * layer.kernel
-    return original(layer, inputs, training)
+    """A scale of the last axis is a product: LiteRT's converter makes a matrix product of it, which does not run."""
+    if not scales_last_axis(layer.equation):
+        return original(layer, inputs, training)
+    product = inputs * layer.kernel
+    return layer.activation(product if layer.bias is None else product + layer.bias)
 
 
 keras.layers.EinsumDense.call = scaled

@@ -97,6 +97,7 @@ def check_served(format, folders, tmp_path):
             check(found[str(n)]["embedding"], embeddings, EMBEDDERS[IDS.index(name)][1])
 
 
+@pytest.mark.once("TensorFlow writes them, in a process of its own")
 def test_what_tensorflow_writes(folders, tmp_path):
     """SavedModels of all; LiteRT of those whose operators it has."""
     rebuild(["saved_model", "litert"], folders)
