@@ -35,7 +35,7 @@ $(BACKENDS:%=test-%): test-%: dev
 
 .PHONY: dev
 dev:
-	@$(call ready,dev,tensorflow jax torch train export eval dev,$(DEMO)$(comma) jax$(comma) jax2onnx$(comma) torch$(comma) onnxscript$(comma) mypy$(comma) pytest)
+	@$(call ready,dev,tensorflow jax torch train export openvino litert eval dev,$(DEMO)$(comma) jax$(comma) jax2onnx$(comma) torch$(comma) onnxscript$(comma) openvino$(comma) ai_edge_litert$(comma) mypy$(comma) pytest)
 
 clean:
 	rm -rf .venv build runs

@@ -83,3 +83,5 @@ def test_the_commands_run(folder, monkeypatch):
     with np.load(folder / "embeddings.npz") as saved:
         assert len(saved["embedding"]) == 8
     assert (folder / "mine.onnx").is_file() and (folder / "mine_saved_model").is_dir()
+    assert (folder / "mine_all" / "manifest.json").is_file() and (folder / "page" / "index.html").is_file()
+    assert (folder / "models" / "served" / "config.pbtxt").is_file()
