@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out) if args.out else default_out(beside, args.format)
     if out.exists() and not args.overwrite:
         raise ExportError(f"{out} is there already: replace it by --overwrite, or name another by --out")
-    deploy = deployments(args, out)
+    deploy = deployments(args, model, out)
 
     from kerascola.cli.quiet import import_keras
 
@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def deployments(args: argparse.Namespace, out: Path) -> list[Callable[[], Path]]:
+def deployments(args: argparse.Namespace, model: Path, out: Path) -> list[Callable[[], Path]]:
     """What is to be made of the ONNX file once it is there; refused now where there is no place for it."""
     if not (args.triton or args.web):
         return []
@@ -111,7 +111,7 @@ def deployments(args: argparse.Namespace, out: Path) -> list[Callable[[], Path]]
     from kerascola.export.triton import check_repository, write_repository
     from kerascola.export.web import check_folder, write_page
 
-    name = out.stem if args.format == "onnx" else Path(args.model).stem
+    name = out.stem if args.format == "onnx" else model.stem
     onnx = out if args.format == "onnx" else out / f"{name}.onnx"
     writers: list[Callable[[], Path]] = []
     if args.triton:
