@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from kerascola.errors import ExportError
+from kerascola.export.calibration import Asked, sounds_for
 from kerascola.export.everything import export_all
 from kerascola.export.formats import ALL, BY_GRAPH, FORMATS, check_installed, check_place, format_of
 from kerascola.export.heads import load_heads
@@ -31,9 +32,12 @@ def export_file(
     known: dict[str, Any],
     half: bool = False,
     heads: Mapping[str, str | Path] = MappingProxyType({}),
+    int8: Asked | None = None,
 ) -> Metadata:
     """`heads` are Keras files by the names that they get."""
     format_of(format)
+    if int8 and format != "onnx":
+        raise ExportError(f"int8 is for the format onnx, received {format}: leave --quantize out, or take fp16")
     if (half or heads) and format not in (*BY_GRAPH, ALL):
         raise ExportError(
             f"{'fp16 is' if half else 'heads are'} for the formats {' and '.join(BY_GRAPH)}, received {format}: leave "
@@ -46,7 +50,7 @@ def export_file(
         check_installed(format)
     model, found = load_embedder(model_path)
     if found and found.heads:
-        if heads or half or format != "onnx":
+        if heads or half or int8 or format != "onnx":
             raise ExportError(f"{model_path} is a head: export it to an .onnx file alone, or a model with it by --head")
         return export_head(model, *classes_of(model, found, model_path), out, say)
     check(model, model_path)
@@ -54,7 +58,8 @@ def export_file(
     check_least(model, metadata)
     attached = load_heads(heads, metadata)
     if format == "onnx":
-        return export_onnx(model, metadata, out, say, half=half, heads=attached)
+        with sounds_for(metadata, int8) as sounds:
+            return export_onnx(model, metadata, out, say, half=half, int8=sounds, heads=attached)
     measure = measure_of(model, metadata)
     if format == ALL:
         return export_all(measure, model_path.stem, out, say, half, attached)

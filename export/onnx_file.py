@@ -17,10 +17,12 @@ import kerascola
 from kerascola.dsp.log_mel import PRESETS, LogMel
 from kerascola.errors import ExportError
 from kerascola.export import graph, probes
+from kerascola.export.calibration import Sounds
 from kerascola.export.heads import Heads, alone, attach, check_fused
 from kerascola.export.heads import check as check_head
+from kerascola.export.int8 import quantised
 from kerascola.export.log_mel_graph import OPSET, log_mel_graph
-from kerascola.export.verify import FLOAT16, FLOAT32, Measure, Waves, verify
+from kerascola.export.verify import FLOAT16, FLOAT32, Bounds, Measure, Waves, verify
 from kerascola.models.embedder import split
 from kerascola.runtime.embedder import Embedder
 from kerascola.runtime.head import Head
@@ -40,6 +42,7 @@ def export_onnx(
     say: Say = print,
     *,
     half: bool = False,
+    int8: Sounds | None = None,
     compare: bool = True,
     heads: Heads = MappingProxyType({}),
     measure: Measure | None = None,
@@ -47,23 +50,31 @@ def export_onnx(
     """`out` is there, verified, when this returns, and not otherwise. Returns what the file says of itself.
 
     `heads` are fused: the file gives their logits and scores beside the embedding. With `half` the encoder's weights
-    are kept in float16. Not compared with Keras where nobody will serve it: a network at random weights may be
+    are kept in float16; with sounds for `int8` its layers compute in that, and the file is held to float32's, which is
+    compared with Keras. Not compared with Keras where nobody will serve it: a network at random weights may be
     ill-conditioned. `measure` is the model's, where it is there already.
     """
+    if (half or int8) and split(model) is None:
+        raise ExportError(
+            "--quantize is for the encoder, and this model is not a `frontend` and an `encoder`: leave it out"
+        )
     bounds = FLOAT16 if half else FLOAT32
     partial = out.with_name(f".partial-{out.name}")
     try:
         proto = lower(model, metadata, say, half)
+        verified: dict[str, float] = {}
+        if int8:
+            onnx.save(proto, partial)
+            verified = compared(partial, measure or measure_of(model, metadata), bounds, say)
+            proto, found = quantised(proto, metadata, int8, say)
+            verified |= found
         for name, (head, classes) in heads.items():
             say(f"lowering the head{f' {name}' * bool(name)}, of {len(classes.labels)} classes")
             proto = attach(proto, lower_one(head, 1), classes, name)
         onnx.checker.check_model(proto)
         onnx.save(proto, partial)
-        verified: dict[str, float] = {}
-        if compare:
-            say("comparing with Keras")
-            measure = measure or measure_of(model, metadata)
-            verified = verify(measure, lambda waves: serve(partial, waves), bounds)
+        if compare and not int8:
+            verified = compared(partial, measure or measure_of(model, metadata), bounds, say)
         if heads:
             verified["head_max_difference"] = check_fused(outputs(partial, probes.heard(metadata)), heads)
         known = {name: classes for name, (_, classes) in heads.items()}
@@ -75,6 +86,11 @@ def export_onnx(
     finally:
         partial.unlink(missing_ok=True)
     return metadata
+
+
+def compared(path: Path, measure: Measure, bounds: Bounds, say: Say) -> dict[str, float]:
+    say("comparing with Keras")
+    return verify(measure, lambda waves: serve(path, waves), bounds)
 
 
 def export_head(head: keras.Model, classes: Classes, of: Metadata, out: Path, say: Say = print) -> Metadata:
@@ -122,11 +138,6 @@ def lower(model: keras.Model, metadata: Metadata, say: Say, half: bool = False) 
     parts = split(model)
     if parts is None:
         say(f"no sub-models `frontend` and `encoder`: lowering the whole model from {backend}")
-        if half:
-            raise ExportError(
-                "fp16 is for the encoder's weights, and this model is not a `frontend` and an `encoder`: leave "
-                "--quantize out"
-            )
         proto = lower_one(model, metadata.min_samples)
     else:
         frontend, encoder = parts

@@ -1,0 +1,102 @@
+"""The sounds that int8 is calibrated on and judged by: the user's own, or synthesised ones."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kerascola.data import arrays, synth, voices
+from kerascola.data.draws import collate, generator
+from kerascola.data.recordings import SKIP, Recordings, Track, untracked
+from kerascola.errors import ExportError
+from kerascola.runtime.embedder import Embedder
+from kerascola.runtime.metadata import Metadata
+
+WINDOWS = 256  # half to calibrate, half to judge
+LEAST = 32
+AT_A_TIME = 16
+CUT = 4  # one of so many synthesised sounds ends in digital silence, which recordings have and they have not
+
+
+@dataclass(frozen=True)
+class Asked:
+    """By the user: recordings as `kerascola probe --data` names them, to calibrate on and with labels to judge by."""
+
+    recordings: str | None = None  # none: synthesised sounds
+    labelled: str | None = None
+    track: Track = untracked
+
+
+@dataclass(frozen=True)
+class Sounds:
+    what: str  # they are
+    calibration: np.ndarray  # float32 [n, samples]
+    judged: np.ndarray  # others
+    accuracy: Callable[[Path], float] | None = None  # of a probe on the embeddings of an .onnx file, where labels are
+    track: Track = untracked  # of what is long
+
+
+@contextmanager
+def sounds_for(metadata: Metadata, asked: Asked | None) -> Iterator[Sounds | None]:
+    if asked is None:
+        yield None
+        return
+    if asked.recordings:
+        what, waves = "recordings", windows_of(asked.recordings, metadata, asked.track)
+    else:
+        what, waves = "synthesised sounds", synthesised(metadata)
+    with tempfile.TemporaryDirectory() as cache:
+        judge = accuracy_on(asked.labelled, metadata, Path(cache), asked.track) if asked.labelled else None
+        yield Sounds(what, waves[::2], waves[1::2], judge, asked.track)
+
+
+def windows_of(data: str, metadata: Metadata, track: Track) -> np.ndarray:
+    """Spread over all recordings, from anywhere within each; what is shorter is repeated."""
+    rate, samples = metadata.sample_rate, metadata.window_samples
+    recordings = Recordings(data, rate, SKIP)
+    rng = np.random.default_rng(0)
+    longer = np.maximum(1, recordings.seconds * rate // samples).astype(int)
+    count = min(WINDOWS, int(longer.sum()))
+    if count < LEAST:
+        raise ExportError(
+            f"{data}: expected at least {LEAST} windows of {samples / rate:g} s to calibrate on and judge by, "
+            f"received {count}. Give more recordings, or leave --calibrate out for synthesised sounds"
+        )
+    order = rng.permutation(len(recordings))
+    chosen = np.resize(order, count) if len(recordings) < count else order[:count]
+    found = [recordings.stretch(index, samples / rate, rng.random()) for index in track(chosen, count, "windows")]
+    return np.stack([np.resize(wave, samples) for wave in found]).astype(np.float32)
+
+
+def synthesised(metadata: Metadata) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    rate, samples = metadata.sample_rate, metadata.window_samples
+    made = []
+    for begin in range(0, WINDOWS, AT_A_TIME):
+        drawn = collate([voices.draw(generator(0, 0, begin + n)) for n in range(AT_A_TIME)])
+        made.append(synth.render(drawn, samples, rate, lambda shape: rng.standard_normal(shape, np.float32), arrays))
+    waves = np.concatenate(made).astype(np.float32)
+    for wave in waves[np.arange(WINDOWS) // 2 % CUT == 0]:
+        wave[rng.integers(samples // 4, samples) :] = 0
+    return waves
+
+
+def accuracy_on(data: str, metadata: Metadata, cache: Path, track: Track) -> Callable[[Path], float]:
+    from kerascola.data.sets import kin
+    from kerascola.evaluation.embeddings import embeddings
+    from kerascola.evaluation.folds import folds_of
+    from kerascola.evaluation.trials import Amount, Settings, Task, trial
+
+    recordings = Recordings(data, metadata.sample_rate)
+    settings = Settings(("linear",))
+    task = Task(recordings.labels, kin(recordings), recordings.classes, tuple(folds_of(recordings, None)), settings)
+
+    def accuracy(path: Path) -> float:
+        vectors = embeddings(Embedder(path), recordings, cache, track).vectors
+        scores = trial(vectors, task, "linear", Amount(), 0).scores
+        return float((scores.argmax(axis=1) == task.labels[task.tested]).mean())
+
+    return accuracy
