@@ -79,8 +79,8 @@ def synthesised(metadata: Metadata) -> np.ndarray:
         drawn = collate([voices.draw(generator(0, 0, begin + n)) for n in range(AT_A_TIME)])
         made.append(synth.render(drawn, samples, rate, lambda shape: rng.standard_normal(shape, np.float32), arrays))
     waves = np.concatenate(made).astype(np.float32)
-    for wave in waves[np.arange(WINDOWS) // 2 % CUT == 0]:
-        wave[rng.integers(samples // 4, samples) :] = 0
+    for number in np.flatnonzero(np.arange(WINDOWS) // 2 % CUT == 0):  # of both halves
+        waves[number, rng.integers(samples // 4, samples - 10) :] = 0
     return waves
 
 
