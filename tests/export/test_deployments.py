@@ -148,6 +148,7 @@ def test_the_page_cuts_and_averages_as_the_embedder_does(onnx, tmp_path):
                 assert time.monotonic() < until, said
             assert re.fullmatch(rf"{name}: [\d.]+ s of sound in \d+ ms", said)
             found = json.loads(browser.run("shown.textContent"))
-            np.testing.assert_allclose(found, embed(tmp_path / name), atol=2e-6)
+            # Chromium divides 16 bits by 32767, libsndfile by 32768.
+            np.testing.assert_allclose(found, embed(tmp_path / name), atol=2e-5)
     finally:
         browser.close()
