@@ -61,7 +61,7 @@ def write(formats: Sequence[str], measure: Measure, *work: Path) -> None:
     for folder in work:
         if not (folder / "model.keras").exists():
             measure.model.save(folder / "model.keras")
-    jobs = [[str(folder), measure.metadata.min_samples] for folder in work]
+    jobs = [(str(folder), measure.metadata.min_samples) for folder in work]
     rebuild(formats, jobs)
 
 

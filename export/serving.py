@@ -70,7 +70,7 @@ def main(format: str, jobs: list[list[str]]) -> None:
         serve = opener(artefact)
         with np.load(waves) as held:
             found = {f"{out}/{name}": array for name in held for out, array in serve(held[name]).items()}
-        np.savez(outputs, **found)
+        np.savez(outputs, **found)  # type: ignore[arg-type]  # NumPy's stub takes every keyword for `allow_pickle`
     print(f"{distribution} {version(distribution)}")
 
 

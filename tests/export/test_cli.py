@@ -31,8 +31,8 @@ def writer(monkeypatch):
     """Takes the place of the ONNX writer; gives the metadata that it was called with."""
     calls: list = []
 
-    def write(model, metadata, out, say, half, heads):
-        calls.append((metadata, out, *["half"] * half))
+    def write(model, metadata, out, say, half, heads, int8):
+        calls.append((metadata, out, *["half"] * half, *["int8"] * bool(int8)))
         verified = {"max_difference": 2.5e-7, "min_cosine": 0.9999995}
         return dataclasses.replace(metadata, verified=verified)
 
