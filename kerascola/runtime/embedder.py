@@ -13,6 +13,7 @@ import numpy as np
 from kerascola.audio.segment import windows
 from kerascola.errors import AudioError, KerascolaError, ModelError
 from kerascola.runtime.ahead import AtOnce, alone, read_ahead
+from kerascola.runtime.binding import Bound
 from kerascola.runtime.clip import Pieces, is_several, load, pieces, stays
 from kerascola.runtime.corpus import Mean, in_order
 from kerascola.runtime.models import model_file
@@ -40,10 +41,14 @@ class Embedder(Opened):
         providers: str | Sequence[Provider] | None = None,
         threads: int | None = None,
         batch_size: int | Sequence[int] = 32,
+        io_binding: bool = False,
     ) -> None:
         """`batch_size` is how many windows a batch has at most, or all sizes that one may have, such as (1, 8, 32):
         what is between is then filled up with silence, so that memory and accelerators see few shapes. Clips that are
         shorter than a window keep their length.
+
+        With `io_binding` a batch's input and output stay at one place in the provider's memory, as CUDA graphs need
+        it, and there is one run at a time. On a CPU it makes nothing faster.
         """
         if isinstance(batch_size, Sequence) and not isinstance(batch_size, str):
             self.pinned = tuple(sorted(check_count(size, "each batch_size", least=1) for size in batch_size))
@@ -52,8 +57,9 @@ class Embedder(Opened):
         self.batch_size = max(self.pinned) if self.pinned else check_count(batch_size, "batch_size", least=1)
         super().__init__(
             os.fspath(model_file(model, "onnx")),
-            {"providers": providers, "threads": threads, "batch_size": batch_size},
+            {"providers": providers, "threads": threads, "batch_size": batch_size, "io_binding": io_binding},
         )
+        self._bound = Bound(self.session) if io_binding else None
 
     @property
     def dimension(self) -> int:
@@ -153,6 +159,11 @@ class Embedder(Opened):
             is_kept = stays(clip) or (is_list and not hasattr(clip, "read"))
             yield sound if is_kept else AtOnce(sound)
 
+    def close(self) -> None:
+        """Gives its memory back, once what other threads have under way is done."""
+        super().close()
+        self._bound = None
+
     def warm_up(self) -> None:
         """Runs each size of a batch once on silence, so that what is made at a first run is there."""
         for size in self.pinned or (1, self.batch_size):
@@ -160,17 +171,23 @@ class Embedder(Opened):
 
     def run(self, windows: list[np.ndarray], output: str = OUTPUT) -> np.ndarray:
         """Windows of one length -> float32 [batch, dimension], or what another output has."""
-        session, waveform = self.session, self.batch(windows)
+        session, waveform, width = self.session, self.batch(windows), self._width(output)
+        bound = self._bound
+        if bound is not None and bound.session is not session:  # that of the process that this one was forked from
+            bound = self._bound = Bound(session)
         try:
-            (vectors,) = session.run([output], {INPUT: waveform})
+            if bound is None:
+                (vectors,) = session.run([output], {INPUT: waveform})
+            else:
+                vectors = bound.run(output, width, waveform)
         except Exception as error:  # onnxruntime's errors share no base class of their own
             raise ModelError(
                 f"{self.path}: expected {output} of {list(waveform.shape)} samples, "
                 f"received: {first_line(error)}. Export the model again"
             ) from error
-        if vectors.shape != (len(waveform), self._width(output)):
+        if vectors.shape != (len(waveform), width):
             raise ModelError(
-                f"{self.path}: expected {output} of the shape {[len(waveform), self._width(output)]}, "
+                f"{self.path}: expected {output} of the shape {[len(waveform), width]}, "
                 f"received {list(vectors.shape)}. Export the model again"
             )
         return vectors[: len(windows)]

@@ -21,6 +21,7 @@ from onnx_models import LABELS, METADATA, head_alone, with_heads, write_network_
 from kerascola import Embedder, Head
 from kerascola.errors import KerascolaError, ModelError
 from kerascola.runtime import ahead
+from kerascola.runtime.binding import MOST_SHAPES
 from kerascola.runtime.metadata import Classes
 
 pytestmark = pytest.mark.once("onnxruntime alone")
@@ -286,6 +287,35 @@ def test_no_thread_is_left_where_one_stops(model, files):
     next(each)
     each.close()
     assert threading.active_count() == begun
+
+
+def test_places_that_stay_give_the_same(model, monkeypatch):
+    free, embed = (Embedder(model, batch_size=(4, 16), io_binding=bound) for bound in (False, True))
+    clips = [noise(samples, samples) for samples in (*range(5000, 5012), 8000, 20_000, 90_000)]
+    right = free(clips, RATE)
+    for _ in range(2):
+        found = embed(clips, RATE)
+        np.testing.assert_array_equal(found, right)
+    assert len(embed._bound.places) == MOST_SHAPES
+    alone = embed(clips[0], RATE)
+    kept = alone.copy()
+    embed(clips[1], RATE)
+    np.testing.assert_array_equal(alone, kept)  # the next run does not write into what was given
+    with ThreadPoolExecutor(4) as threads:
+        for found in threads.map(embed, [clips] * 8, [RATE] * 8):
+            np.testing.assert_array_equal(found, right)
+    embed.warm_up()
+    embed.close()
+    with pytest.raises(ModelError, match="closed"):
+        embed(clips, RATE)
+
+
+@pytest.mark.skipif(not HAS_FORK, reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_places_that_stay_are_made_again_in_a_child(model):
+    embed = Embedder(model, threads=2, io_binding=True)
+    right = embed(noise(9000), RATE)
+    assert in_child(lambda: np.array_equal(embed(noise(9000), RATE), right), os._exit) == 0
 
 
 @pytest.mark.parametrize("said", [None, "0"])
