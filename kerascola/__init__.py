@@ -1,5 +1,6 @@
 """Contrastive audio encoders in Keras 3: train on unlabelled sound, ship one file that takes a waveform."""
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
     from kerascola.runtime.head import Head as Head
 
 __all__ = ["Embedder", "Head", "load", "__version__"]
+
+# From 1.29 on onnxruntime would send its maker what it runs. It reads this as it is imported, and without the thread
+# that sends a forked process can end.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 PLACES = {
     "Embedder": "kerascola.runtime.embedder",

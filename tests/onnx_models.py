@@ -1,5 +1,7 @@
 """A tiny model that keeps kerascola's ONNX contract, and what it computes, in NumPy."""
 
+import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +9,13 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from kerascola.runtime.metadata import Metadata
+from kerascola.runtime.metadata import Classes, Metadata
 
 METADATA = Metadata(
     sample_rate=16000, window_samples=8000, hop_samples=4000, min_samples=400, dimension=4, recipe="test"
 )
+LABELS = ("dog", "wind", "bell")
+WEIGHTS = np.array([[2, -2, 1], [6, 1, -6], [-8, 2, 5], [1, -1, 0]], np.float32)
 
 
 def statistics(window: np.ndarray) -> np.ndarray:
@@ -100,4 +104,35 @@ def write_network_model(path: Path) -> Path:
     helper.set_model_props(model, METADATA.to_props())
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
+    return path
+
+
+def with_heads(path: Path, heads: Mapping[str, Classes]) -> Path:
+    """The statistics model, and heads of the logits embedding @ WEIGHTS."""
+    write_statistics_model(path, dataclasses.replace(METADATA, heads=heads))
+    model = onnx.load(path)
+    model.graph.initializer.append(numpy_helper.from_array(WEIGHTS, "weights"))
+    for name, classes in heads.items():
+        logits, scores = (f"{name}.{what}" if name else what for what in ("logits", "scores"))
+        model.graph.node.append(helper.make_node("MatMul", ["embedding", "weights"], [logits]))
+        kind = helper.make_node("Sigmoid" if classes.multi_label else "Softmax", [logits], [scores])
+        model.graph.node.append(kind)
+        ends = [helper.make_tensor_value_info(each, TensorProto.FLOAT, ["batch", 3]) for each in (logits, scores)]
+        model.graph.output.extend(ends)
+    onnx.save(model, path)
+    return path
+
+
+def head_alone(path: Path) -> Path:
+    """Of WEIGHTS: embedding -> logits and scores."""
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 3]) for name in ("logits", "scores")]
+    nodes = [
+        helper.make_node("MatMul", ["embedding", "weights"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["scores"]),
+    ]
+    start = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", 4])
+    graph = helper.make_graph(nodes, "head", [start], ends, [numpy_helper.from_array(WEIGHTS, "weights")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    helper.set_model_props(model, dataclasses.replace(METADATA, heads={"": Classes(LABELS)}).to_props())
+    onnx.save(model, path)
     return path

@@ -24,7 +24,7 @@ from kerascola.data.embedding_table import About, Failed, about, table, write_er
 from kerascola.data.files import alone, write_whole
 from kerascola.data.inputs import Inputs
 from kerascola.errors import DataError, listing
-from kerascola.runtime.ahead import Pieces
+from kerascola.runtime.clip import Pieces
 from kerascola.runtime.corpus import in_order
 from kerascola.runtime.embedder import Embedder
 

@@ -12,7 +12,8 @@ from kerascola.audio.segment import windows
 from kerascola.data import shards
 from kerascola.data.inputs import Inputs, Part
 from kerascola.errors import KerascolaError, ModelError
-from kerascola.runtime.ahead import Pieces, read_ahead
+from kerascola.runtime.ahead import read_ahead
+from kerascola.runtime.clip import Pieces
 from kerascola.runtime.corpus import Clip, Mean, Rows
 from kerascola.runtime.embedder import Embedder
 from kerascola.runtime.metadata import Metadata

@@ -99,7 +99,7 @@ def block(
 
 def decoded(recordings: Recordings, first: int) -> Iterator[np.ndarray | AudioError]:
     """In order. Some are decoded, on all cores but one, then they are embedded: onnxruntime leaves none to others while
-    it runs, and one of its threads waits busily afterwards."""
+    it runs."""
 
     def whole(number: int) -> np.ndarray | AudioError:
         try:

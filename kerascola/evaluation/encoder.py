@@ -23,19 +23,22 @@ def open_encoder(model: str | os.PathLike[str]) -> Embedder:
 class KerasEmbedder(Embedder):
     """What `Embedder` does, of a Keras file. Batches are always full, so that a length is compiled once."""
 
-    batch_size = 32
+    batch_size, pinned = 32, (32,)
 
     def __init__(self, model: str | os.PathLike[str]) -> None:
         from kerascola.models.embedder import load_embedder, metadata_of
 
-        self.path = os.fspath(model)
+        self._begin(os.fspath(model), {})
         self.metadata = metadata_of(self.path)
         self.model, _ = load_embedder(self.path)
 
     def run(self, windows: list[np.ndarray], output: str = OUTPUT) -> np.ndarray:
-        batch = np.zeros((self.batch_size, len(windows[0])), np.float32)
-        batch[: len(windows)] = windows
-        return self.model.predict_on_batch(batch)[: len(windows)]
+        self.check_open()
+        return self.model.predict_on_batch(self.batch(windows))[: len(windows)]
+
+    def close(self) -> None:
+        super().close()
+        self.model = None
 
 
 def timed(embed: Embedder, sounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,14 +5,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kerascola.audio.segment import Windows
 from kerascola.errors import AudioError, KerascolaError, ModelError
-from kerascola.runtime.ahead import Pieces
-from kerascola.runtime.embedder import Embedder
+from kerascola.runtime.clip import Pieces
 from kerascola.runtime.packing import Batch, Packing
+from kerascola.runtime.session import OUTPUT
+
+if TYPE_CHECKING:
+    from kerascola.runtime.embedder import Embedder
 
 IN_MEMORY = 1 << 18  # bytes of a clip's rows; what is more waits on the disk, until it is known that none is wrong
 MOST_WAITING = 64  # clips that are done and wait for one before them, whose windows' batch is not full
@@ -74,7 +78,11 @@ class Clip:
 
 
 def in_order(
-    embedder: Embedder, sounds: Iterator[Pieces], rows: Callable[[], Mean | Rows], most: float = math.inf
+    embedder: "Embedder",
+    sounds: Iterator[Pieces],
+    rows: Callable[[], Mean | Rows],
+    most: float = math.inf,
+    output: str = OUTPUT,
 ) -> Iterator[Clip]:
     """Of the sounds up to the one that brings it to `most` windows; further ones are left in `sounds`.
 
@@ -89,7 +97,7 @@ def in_order(
                 clip.missing += 1
                 cut += 1
                 if batch := packing.add(number, window):
-                    run(embedder, batch, clips)
+                    run(embedder, batch, clips, output)
         except AudioError as error:
             clip.error = error
             cut += 1  # so that there are not too many errors in a shard either
@@ -99,13 +107,13 @@ def in_order(
             break
         if len(clips) > MOST_WAITING and sum(clip.is_done for clip in clips.values()) > MOST_WAITING:
             for batch in packing.rest():
-                run(embedder, batch, clips)
+                run(embedder, batch, clips, output)
     for batch in packing.rest():
-        run(embedder, batch, clips)
+        run(embedder, batch, clips, output)
     yield from finished(embedder, clips)
 
 
-def windows_of(embedder: Embedder, sound: Pieces, clip: Clip) -> Iterator[np.ndarray]:
+def windows_of(embedder: "Embedder", sound: Pieces, clip: Clip) -> Iterator[np.ndarray]:
     cutter = Windows(embedder.metadata.window_samples, embedder.metadata.hop_samples)
     for piece in sound:
         yield from cut_by(embedder, cutter, piece)
@@ -113,20 +121,20 @@ def windows_of(embedder: Embedder, sound: Pieces, clip: Clip) -> Iterator[np.nda
     clip.samples = cutter.samples
 
 
-def cut_by(embedder: Embedder, cutter: Windows, piece: np.ndarray, last: bool = False) -> Iterator[np.ndarray]:
+def cut_by(embedder: "Embedder", cutter: Windows, piece: np.ndarray, last: bool = False) -> Iterator[np.ndarray]:
     stretch, begin, starts = cutter(piece, last)
     for start in starts - begin:
         yield embedder.window(stretch, start)
 
 
-def run(embedder: Embedder, batch: Batch, clips: dict[int, Clip]) -> None:
-    vectors = embedder.run([window for _, window in batch])
+def run(embedder: "Embedder", batch: Batch, clips: dict[int, Clip], output: str) -> None:
+    vectors = embedder.run([window for _, window in batch], output)
     for (number, _), vector in zip(batch, vectors, strict=True):
         clips[number].rows.add(vector)
         clips[number].missing -= 1
 
 
-def finished(embedder: Embedder, clips: dict[int, Clip]) -> Iterator[Clip]:
+def finished(embedder: "Embedder", clips: dict[int, Clip]) -> Iterator[Clip]:
     """Those that none before them keeps waiting."""
     while clips and (clip := clips[next(iter(clips))]).is_done:
         del clips[next(iter(clips))]

@@ -5,27 +5,26 @@ import os
 import numpy as np
 
 from kerascola.errors import ModelError
-from kerascola.runtime.metadata import Metadata
-from kerascola.runtime.session import OUTPUT, SCORES, open_session
+from kerascola.runtime.opened import Opened
+from kerascola.runtime.session import OUTPUT, SCORES
 
 
-class Head:
+class Head(Opened):
     """An exported head: head(vectors [n, dimension]) -> its labels, and their scores [n, classes].
 
-    So that one embedding, computed once or read from a file, serves many questions.
+    So that one embedding, computed once or read from a file, serves many questions. Threads, forks and close() are as
+    of an `Embedder`.
     """
 
-    metadata: Metadata
-
     def __init__(self, model: str | os.PathLike[str], *, threads: int | None = None) -> None:
-        self.path = os.fspath(model)
-        self.session, self.metadata = open_session(self.path, None, threads, is_head=True)
+        super().__init__(os.fspath(model), {"threads": threads}, is_head=True)
 
     @property
     def labels(self) -> tuple[str, ...]:
         return self.metadata.heads[""].labels
 
     def __call__(self, vectors: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
+        self.check_open()
         vectors = np.asarray(vectors)
         one = vectors.ndim == 1
         rows = np.atleast_2d(vectors)

@@ -42,9 +42,9 @@ import sys, time
 from kerascola import Embedder
 from kerascola.cli import main
 run = Embedder.run
-def slow(self, windows):
+def slow(self, *windows):
     time.sleep(0.02)
-    return run(self, windows)
+    return run(self, *windows)
 Embedder.run = slow
 main(["embed", "model.onnx", *sys.argv[1:], "--out", "killed.parquet"])
 """
@@ -153,10 +153,10 @@ def test_a_full_disk_leaves_whole_shards(place, monkeypatch, capsys):
 def test_an_interruption_leaves_whole_shards(place, monkeypatch, capsys):
     run, runs = Embedder.run, iter(range(100))
 
-    def interrupted(self, windows):
+    def interrupted(self, *windows):
         if next(runs) == 6:
             raise KeyboardInterrupt
-        return run(self, windows)
+        return run(self, *windows)
 
     monkeypatch.setattr(Embedder, "run", interrupted)
     assert embed("sounds", "--shard-windows", "4") == 130

@@ -3,35 +3,16 @@
 import dataclasses
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
-from onnx_models import METADATA, statistics, write_statistics_model
+from onnx_models import LABELS, METADATA, WEIGHTS, head_alone, statistics, with_heads, write_statistics_model
 
 from kerascola import Embedder, Head
 from kerascola.errors import ModelError
 from kerascola.runtime.metadata import Classes
 
-WEIGHTS = np.array([[2, -2, 1], [6, 1, -6], [-8, 2, 5], [1, -1, 0]], np.float32)
 RNG = np.random.default_rng(2)
 LONG = (RNG.normal(0.0, 1, 20001) * np.linspace(0.05, 1.5, 20001)).astype("float32")
 SHORT = RNG.normal(0.3, 0.1, 3000).astype("float32")
-
-
-def with_heads(path, heads):
-    """The statistics model, and heads of the logits embedding @ WEIGHTS."""
-    write_statistics_model(path, dataclasses.replace(METADATA, heads=heads))
-    model = onnx.load(path)
-    model.graph.initializer.append(numpy_helper.from_array(WEIGHTS, "weights"))
-    for name, classes in heads.items():
-        logits, scores = (f"{name}.{what}" if name else what for what in ("logits", "scores"))
-        model.graph.node.append(helper.make_node("MatMul", ["embedding", "weights"], [logits]))
-        kind = helper.make_node("Sigmoid" if classes.multi_label else "Softmax", [logits], [scores])
-        model.graph.node.append(kind)
-        ends = [helper.make_tensor_value_info(each, TensorProto.FLOAT, ["batch", 3]) for each in (logits, scores)]
-        model.graph.output.extend(ends)
-    onnx.save(model, path)
-    return path
 
 
 def logits_of(clip):
@@ -45,7 +26,6 @@ def softmax(x):
     return np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True)
 
 
-LABELS = ("dog", "wind", "bell")
 EXPECTED = {
     "sure": (Classes(LABELS), lambda x: softmax(x.mean(axis=0))),
     "mild": (Classes(LABELS, average="scores"), lambda x: softmax(x).mean(axis=0)),
@@ -98,20 +78,6 @@ def test_metadata_that_tells_of_heads_that_are_not_there_is_refused(tmp_path):
     lying = dataclasses.replace(METADATA, heads={"": Classes(LABELS)})
     with pytest.raises(ModelError, match="expected an output logits of 3 float32 numbers, as its metadata says"):
         Embedder(write_statistics_model(tmp_path / "model.onnx", lying))
-
-
-def head_alone(path):
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 3]) for name in ("logits", "scores")]
-    nodes = [
-        helper.make_node("MatMul", ["embedding", "weights"], ["logits"]),
-        helper.make_node("Softmax", ["logits"], ["scores"]),
-    ]
-    start = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", 4])
-    graph = helper.make_graph(nodes, "head", [start], ends, [numpy_helper.from_array(WEIGHTS, "weights")])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    helper.set_model_props(model, dataclasses.replace(METADATA, heads={"": Classes(LABELS)}).to_props())
-    onnx.save(model, path)
-    return path
 
 
 def test_a_head_alone_scores_embeddings(tmp_path):

@@ -72,7 +72,7 @@ def batches_of(embedder: Embedder, monkeypatch, sounds) -> tuple[list[tuple[int,
     """Their shapes in a shard, and how many clips are in it."""
     shapes, run, clips = [], Embedder.run, 0
     with monkeypatch.context() as patch:
-        patch.setattr(Embedder, "run", lambda self, w: shapes.append((len(w), len(w[0]))) or run(self, w))
+        patch.setattr(Embedder, "run", lambda self, w, *_: shapes.append((len(w), len(w[0]))) or run(self, w))
         for clip in in_order(embedder, map(in_pieces, sounds), partial(Mean, 4), 10):
             clips += clip.is_done
     return shapes, clips
