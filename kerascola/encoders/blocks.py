@@ -45,7 +45,7 @@ def depthwise(x, kernel: int, stride: int = 1, bias: bool = False, initializer=F
     return layers.DepthwiseConv2D(kernel, stride, padding, use_bias=bias, depthwise_initializer=initializer)(x)
 
 
-def normalise(x, activation: str | None = None, gamma: str = "ones", momentum: float = 0.9, epsilon: float = 1e-5):
+def normalise(x, activation: str | None = None, gamma="ones", momentum: float = 0.9, epsilon: float = 1e-5):
     """Batch normalisation with torch's constants, those of the networks that were published in torch."""
     x = layers.BatchNormalization(momentum=momentum, epsilon=epsilon, gamma_initializer=gamma)(x)
     return layers.Activation(activation)(x) if activation else x

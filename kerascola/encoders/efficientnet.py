@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
@@ -59,15 +60,20 @@ def efficientnet(
     pool: str = "max",
     drop_connect: float = 0.2,
     three_channels: bool = False,
+    gain: float = 1.0,
 ) -> keras.Model:
     """Spectrogram [batch, frames >= 16, bands] -> embedding [batch, 1280 at width 1].
 
     `width` and `depth` scale B0's filters and repeats in place of the variant's own. With `three_channels` a 3 x 3
-    convolution makes three images of the spectrogram first, as many as the published network takes.
+    convolution makes three images of the spectrogram first, as many as the published network takes. `gain` is what each
+    normalisation before an activation multiplies by at first: below 1 the network begins near a linear one, which keeps
+    more of what it hears, and so has less to learn again.
     """
     check_one_of("variant", variant, VARIANTS)
     check_one_of("pool", pool, POOLS)
     check_rate("drop_connect", drop_connect)
+    if not 0 < gain <= 1:
+        raise RecipeError(f"expected 0 < gain <= 1, received {gain:g}")
     kind = VARIANTS[variant]
     width = kind.width if width is None else width
     depth = kind.depth if depth is None else depth
@@ -78,30 +84,32 @@ def efficientnet(
         )
     stages = [(e, round_filters(f, width), math.ceil(r * depth), s, k) for e, f, r, s, k in STAGES]
     total = sum(repeats for _, _, repeats, _, _ in stages)
-    activation = "relu6" if kind.lite else "swish"
+    activated = functools.partial(
+        normalise, activation="relu6" if kind.lite else "swish", gamma=keras.initializers.Constant(gain)
+    )
 
     inputs, x = spectrogram(bands, channels)
     if three_channels:
         x = convolution(x, 3, 3, bias=True)
-    x = normalise(convolution(x, round_filters(32, width), 3, stride=2), activation)
+    x = activated(convolution(x, round_filters(32, width), 3, stride=2))
     block = 0
     for expansion, filters, repeats, stride, kernel in stages:
         for repeat in range(repeats):
             drop = drop_connect * block / total
             steps = stride if repeat == 0 else 1
-            x = inverted_bottleneck(x, filters, kernel, steps, expansion, drop, activation, excite=not kind.lite)
+            x = inverted_bottleneck(x, filters, kernel, steps, expansion, drop, activated, excite=not kind.lite)
             block += 1
-    x = normalise(convolution(x, round_filters(1280, width), 1), activation)
+    x = activated(convolution(x, round_filters(1280, width), 1))
     return keras.Model(inputs, POOLS[pool](x, axis=(1, 2)), name="encoder")
 
 
 def inverted_bottleneck(
-    x, filters: int, kernel: int, stride: int, expansion: int, drop: float, activation: str, excite: bool
+    x, filters: int, kernel: int, stride: int, expansion: int, drop: float, activated: Callable, excite: bool
 ):
     inputs, width = x, x.shape[-1] * expansion
     if expansion > 1:
-        x = normalise(convolution(x, width, 1), activation)
-    x = normalise(depthwise(x, kernel, stride), activation)
+        x = activated(convolution(x, width, 1))
+    x = activated(depthwise(x, kernel, stride))
     if excite:
         x = squeeze_excite(x, max(1, inputs.shape[-1] // 4))
     x = normalise(convolution(x, filters, 1))

@@ -81,3 +81,14 @@ def test_what_cannot_be_is_said(options, message):
     with pytest.raises(RecipeError) as error:
         efficientnet(**options)
     assert message in str(error.value)
+
+
+def test_a_gain_is_of_the_normalisations_before_activations():
+    made = efficientnet(width=0.25, depth=0.3, gain=0.3).layers
+    gammas = [float(np.array(layer.gamma).max()) for layer in made if isinstance(layer, layers.BatchNormalization)]
+    activated = sum(isinstance(layer, layers.Activation) for layer in made)
+    assert sorted(set(np.round(gammas, 6))) == [0.3, 1.0]
+    assert sum(gamma < 1 for gamma in gammas) == activated
+    for gain in (0.0, 1.5):
+        with pytest.raises(RecipeError, match="expected 0 < gain <= 1"):
+            efficientnet(width=0.25, depth=0.3, gain=gain)
