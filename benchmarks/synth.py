@@ -10,16 +10,13 @@ Writes benchmarks/results/synth.csv and .png (synth-accelerator with --accelerat
 """
 
 import argparse
-import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 from machine import machine, write_table
+from workers import Worker, serve
 
 from kerascola.cli.quiet import XLA_FLAGS
 
@@ -44,9 +41,7 @@ def main() -> None:
     rounds: dict[str, list[dict]] = {way: [] for way in workers}
     for _ in range(args.rounds):
         for way, worker in workers.items():
-            worker.stdin.write("again\n")
-            worker.stdin.flush()
-            rounds[way].append(json.loads(worker.stdout.readline()))
+            rounds[way].append(worker.ask("again"))
             print(way, rounds[way][-1], flush=True)
     for worker in workers.values():
         worker.kill()
@@ -67,24 +62,13 @@ def row(way: str, found: list[dict], batch: int) -> dict[str, str]:
     return {**told, "render, ms": f"{1000 * made:.1f}", "step, ms": f"{1000 * step:.1f}", "share": f"{share:.3f}"}
 
 
-def start(way: str, args: argparse.Namespace) -> subprocess.Popen:
-    cores = str(args.cores)
-    threads = {"OMP_NUM_THREADS": cores, "TF_NUM_INTRAOP_THREADS": cores, "TF_NUM_INTEROP_THREADS": "1"}
-    backend = {"KERAS_BACKEND": way} if way != "numpy" else {}
+def start(way: str, args: argparse.Namespace) -> Worker:
+    environment = {"KERAS_BACKEND": way} if way != "numpy" else {}
     if way == "jax" and not args.accelerator:
-        backend["XLA_FLAGS"] = XLA_FLAGS  # as `kerascola pretrain` does
-    command = [sys.executable, __file__, "--worker", way, "--batch", str(args.batch)]
-    bound = sorted(os.sched_getaffinity(0))[-args.cores :]
-    worker = subprocess.Popen(
-        [*command, "--accelerator"] if args.accelerator else command,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **threads, **backend},
-        text=True,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        preexec_fn=None if args.accelerator else lambda: os.sched_setaffinity(0, bound),
-    )
-    assert worker.stdout is not None  # noqa: S101
-    worker.stdout.readline()
+        environment["XLA_FLAGS"] = XLA_FLAGS  # as `kerascola pretrain` does
+    options = ["--worker", way, "--batch", str(args.batch), *["--accelerator"] * args.accelerator]
+    worker = Worker(__file__, options, None if args.accelerator else args.cores, environment)
+    worker.answer()
     return worker
 
 
@@ -97,14 +81,16 @@ def work(way: str, batch: int, accelerator: bool) -> None:
     ways = {"render": render} | ({"step": step} if step else {})
     for make in ways.values():
         make(), make()  # compiled, and warm
-    print("ready", flush=True)
-    for _ in sys.stdin:
+
+    def again(_: str) -> dict[str, float]:
         told = {}
         for name, make in ways.items():
             began = clock()
             make()
             told[name] = clock() - began
-        print(json.dumps(told), flush=True)
+        return told
+
+    serve(again)
 
 
 def sounds(batch: int) -> dict[str, np.ndarray]:

@@ -13,9 +13,7 @@ is ten processes, more than 24 GB: take --batch 32.
 """
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 import time
 from contextlib import ExitStack
@@ -23,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 from machine import machine, write_table
+from workers import Worker, serve
 
 from kerascola.cli.quiet import XLA_FLAGS
 
@@ -68,7 +67,7 @@ def measure(labels: list[str], args) -> tuple[list[dict], float]:
             began = time.perf_counter()
             worker = start(label, args)
             stack.callback(worker.kill)
-            workers[label], facts[label] = worker, answer(worker, label)
+            workers[label], facts[label] = worker, worker.answer()
             print(f"{label}: ready after {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
         parameters = {label: fact["parameters"] for label, fact in facts.items()}
         if len(set(parameters.values())) != 1:
@@ -76,8 +75,8 @@ def measure(labels: list[str], args) -> tuple[list[dict], float]:
         rounds: dict[str, list[dict]] = {label: [] for label in labels}
         for _ in range(args.rounds):
             for label, worker in workers.items():
-                rounds[label].append(ask(worker, label, "step"))
-        peak = max(ask(workers[labels[0]], labels[0], "peak")["flops"] for _ in range(3))
+                rounds[label].append(worker.ask("step"))
+        peak = max(workers[labels[0]].ask("peak")["flops"] for _ in range(3))
     peer = min(labels[: len(FORMATS)], key=lambda label: np.median([r["cpu"] for r in rounds[label]]))
     rows = []
     for label in labels:
@@ -102,44 +101,20 @@ def measure(labels: list[str], args) -> tuple[list[dict], float]:
     return rows, peak
 
 
-def start(label: str, args) -> subprocess.Popen:
+def start(label: str, args) -> Worker:
     backend = "torch" if label.startswith(PEER) else label.split()[0]
-    threads = str(args.threads)
-    environment = {
-        **os.environ,
-        "KERAS_BACKEND": backend,
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "OMP_NUM_THREADS": threads,
-        "TF_NUM_INTRAOP_THREADS": threads,
-        "TF_NUM_INTEROP_THREADS": "1",
-    }
+    environment = {"KERAS_BACKEND": backend}
     if label.endswith("XLA_FLAGS"):
         environment["XLA_FLAGS"] = XLA_FLAGS
     options = ["--encoder", args.encoder, "--batch", str(args.batch), "--precision", args.precision]
-    options += ["--threads", threads, "--worker", label]
-    command = [sys.executable, __file__, *options]
-    return subprocess.Popen(command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-
-def ask(worker: subprocess.Popen, label: str, what: str) -> dict:
-    worker.stdin.write(what + "\n")
-    worker.stdin.flush()
-    return answer(worker, label)
-
-
-def answer(worker: subprocess.Popen, label: str) -> dict:
-    for line in worker.stdout:
-        if line.startswith("{"):
-            return json.loads(line)
-    sys.exit(f"{label}: ended with status {worker.wait()}")
+    options += ["--threads", str(args.threads), "--worker", label]
+    return Worker(__file__, options, args.threads, environment)
 
 
 # ---- in a competitor's process ----
 
 
 def work(args) -> None:
-    if hasattr(os, "sched_setaffinity"):  # JAX takes its threads from the processors that it may use
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: args.threads])
     spectrograms = np.random.default_rng(0).normal(size=(2 * args.batch, FRAMES, BANDS)).astype(np.float32)
     with ExitStack() as stack:
         if args.worker.startswith(PEER):
@@ -148,13 +123,7 @@ def work(args) -> None:
             step, facts = keras_step(spectrograms, args, stack)
         step()
         step()
-        say(facts)
-        for line in sys.stdin:
-            say(timed(step) if line.strip() == "step" else {"flops": matrix_peak()})
-
-
-def say(what: dict) -> None:
-    print(json.dumps(what), flush=True)
+        serve(lambda what: timed(step) if what == "step" else {"flops": matrix_peak()}, facts)
 
 
 def timed(step) -> dict:
