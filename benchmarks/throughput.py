@@ -235,7 +235,7 @@ def by_keras(way: Way, threads: int):
         import torch
 
         torch.set_num_threads(threads)
-    model = keras.saving.load_model(way.file, compile=False)
+    model = keras.saving.load_model(way.file, compile=False, safe_mode=True)
     facts = {}
     if way.network == B0:
         from train_step import flops
