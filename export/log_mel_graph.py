@@ -84,13 +84,12 @@ def log_mel_graph(spec: LogMel) -> onnx.ModelProto:
     graph = Graph()
     x = pad(graph, level(graph, "waveform", spec), spec)
     if folds_by_symmetry(spec):
-        spectrum, mels = symmetric_spectrum(graph, *hops(graph, x, spec), spec), folded_mels(spec, first=1)
+        mels = folded_mels(graph, symmetric_spectrum(graph, *hops(graph, x, spec), spec), spec, first=1)
     elif folds_by_parity(spec):
-        spectrum, mels = parity_spectrum(graph, x, spec), folded_mels(spec, first=0)
+        mels = folded_mels(graph, parity_spectrum(graph, x, spec), spec, first=0)
     else:
-        spectrum, mels = whole_spectrum(graph, x, spec), spec.mel_matrix()[spec.used_bins()]
-    logs = logarithm(graph, graph.add("MatMul", spectrum, graph.floats(mels)), spec)
-    normalised(graph, logs, spec)
+        mels = graph.add("MatMul", whole_spectrum(graph, x, spec), graph.floats(spec.mel_matrix()[spec.used_bins()]))
+    normalised(graph, logarithm(graph, mels, spec), spec)
     graph.nodes[-1].output[0] = "spectrogram"
 
     waveform = helper.make_tensor_value_info("waveform", TensorProto.FLOAT, ["batch", "samples"])
@@ -146,8 +145,8 @@ def whole_spectrum(graph: Graph, x: str, spec: LogMel) -> str:
     return graph.spectrum(real, imaginary, spec.power)
 
 
-def parity_spectrum(graph: Graph, x: str, spec: LogMel) -> str:
-    """[batch, frames, fft / 2 + 2]: bins 0 to fft / 4, then fft / 2 down to fft / 4."""
+def parity_spectrum(graph: Graph, x: str, spec: LogMel) -> tuple[str, str]:
+    """Bins 0 to fft / 4, and fft / 2 down to fft / 4, [batch, frames, fft / 4 + 1] both."""
     samples = graph.add("Shape", x, start=1, end=2)
     whole = graph.add("Mul", graph.add("Div", samples, graph.ints(2)), graph.ints(2))  # one more belongs to no frame
     kernels = np.concatenate(kernels_of(spec, np.arange(spec.fft // 4 + 1)), axis=1)
@@ -159,7 +158,7 @@ def parity_spectrum(graph: Graph, x: str, spec: LogMel) -> str:
     (a, c), (b, d) = halves
     low = graph.spectrum(graph.add("Add", a, b), graph.add("Add", c, d), spec.power)
     high = graph.spectrum(graph.add("Sub", a, b), graph.add("Sub", d, c), spec.power)
-    return graph.add("Concat", low, high, axis=2)
+    return low, high
 
 
 def slide(graph: Graph, x: str, kernels: np.ndarray, hop: int) -> str:
@@ -191,8 +190,8 @@ def hops(graph: Graph, x: str, spec: LogMel) -> tuple[str, str]:
     return graph.add("Squeeze", even, graph.ints(3)), graph.add("Squeeze", odd, graph.ints(3))
 
 
-def symmetric_spectrum(graph: Graph, even: str, odd: str, spec: LogMel) -> str:
-    """[batch, frames, fft / 2]: bins 1 to fft / 4, then fft / 2 - 1 down to fft / 4."""
+def symmetric_spectrum(graph: Graph, even: str, odd: str, spec: LogMel) -> tuple[str, str]:
+    """Bins 1 to fft / 4, and fft / 2 - 1 down to fft / 4, [batch, frames, fft / 4] both."""
     half, middle = spec.hop // 2, spec.hop // 4
 
     def first(x: str, begin: int, end: int) -> str:
@@ -222,7 +221,7 @@ def symmetric_spectrum(graph: Graph, even: str, odd: str, spec: LogMel) -> str:
     d = graph.add("MatMul", graph.add("Sub", forward_odd, backward_odd), graph.floats(sines[1::2]))
     low = graph.spectrum(graph.add("Add", a, b), graph.add("Add", c, d), spec.power)
     high = graph.spectrum(graph.add("Sub", a, b), graph.add("Sub", d, c), spec.power)
-    return graph.add("Concat", low, high, axis=2)
+    return low, high
 
 
 def folded_kernels(spec: LogMel) -> tuple[np.ndarray, np.ndarray]:
@@ -236,10 +235,21 @@ def folded_kernels(spec: LogMel) -> tuple[np.ndarray, np.ndarray]:
     return cosines, taps * np.sin(angle)
 
 
-def folded_mels(spec: LogMel, first: int) -> np.ndarray:
-    """[.., mels] for the bins `first` to fft / 4, then fft / 2 - `first` down in step; fft / 4 counts once."""
-    mels = spec.mel_matrix()
+def folded_mels(graph: Graph, spectrum: tuple[str, str], spec: LogMel, first: int) -> str:
+    """Of the bins `first` to fft / 4 and, in step, fft / 2 - `first` down to fft / 4, which counts once: the mels.
+
+    Few mels hear both halves, so either half is multiplied by no more than the mels that hear it.
+    """
+    matrix = spec.mel_matrix()
     bins = np.arange(first, spec.fft // 4 + 1)
-    high = mels[spec.fft // 2 - bins].copy()
+    low, high = matrix[bins], matrix[spec.fft // 2 - bins]
     high[-1] = 0.0
-    return np.concatenate([mels[bins], high])
+    heard = [heard_mels(graph, half, weights) for half, weights in zip(spectrum, (low, high), strict=True)]
+    return graph.add("Add", *heard)
+
+
+def heard_mels(graph: Graph, spectrum: str, weights: np.ndarray) -> str:
+    columns = np.flatnonzero(weights.any(axis=0))
+    first, end = (columns[0], columns[-1] + 1) if columns.size else (0, 1)
+    products = graph.add("MatMul", spectrum, graph.floats(weights[:, first:end]))
+    return graph.add("Pad", products, graph.ints(0, 0, first, 0, 0, weights.shape[1] - end))

@@ -11,6 +11,7 @@ from kerascola.frontends.frontend import frontend
 HALF = LogMel(sample_rate=8000, window=200, hop=80, fft=512, mels=40, high_hz=3700.0, level_samples=8000)
 WIDE = LogMel(mels=40, low_hz=0.0, high_hz=8000.0, floor=1e-3, ceiling=0.2)  # weight on every bin, both clips felt
 SHORT_FFT = LogMel(fft=400, mels=24, low_hz=200.0)
+NARROW = LogMel(mels=24, high_hz=3500.0)  # nothing in the upper half of the bins
 
 
 def oracle(waves: np.ndarray, spec: LogMel) -> np.ndarray:
@@ -37,7 +38,7 @@ def noise(batch: int, samples: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def sessions():
-    return {spec: session(spec) for spec in (LogMel(), HALF, WIDE, SHORT_FFT)}
+    return {spec: session(spec) for spec in (LogMel(), HALF, WIDE, SHORT_FFT, NARROW)}
 
 
 def session(spec: LogMel) -> onnxruntime.InferenceSession:
@@ -51,7 +52,7 @@ def test_every_length_gives_the_frames_of_an_fft(sessions, samples):
     np.testing.assert_allclose(received, oracle(waves, LogMel()), rtol=0, atol=2e-5)
 
 
-@pytest.mark.parametrize("spec", [HALF, WIDE, SHORT_FFT], ids=["half", "wide", "short-fft"])
+@pytest.mark.parametrize("spec", [HALF, WIDE, SHORT_FFT, NARROW], ids=["half", "wide", "short-fft", "narrow"])
 @pytest.mark.parametrize("samples", [400, 443, 2222])
 def test_every_spec_that_it_supports(sessions, spec, samples):
     waves = noise(3, samples)
