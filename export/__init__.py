@@ -11,17 +11,21 @@ def export(
     out: str | Path,
     format: str = "onnx",
     say=print,
-    half: bool = False,
+    quantize: str | None = None,
+    calibrate: str | None = None,
+    labels: str | None = None,
     heads: Mapping[str, str | Path] = MappingProxyType({}),
-    int8=None,
     **known: Any,
 ):
     """Export `model`, a file or a name of the zoo; `known` fields replace or supply the metadata the file lacks.
 
-    `half`: the encoder's weights in float16. `heads`: Keras files by name, or one by "".
-    `int8`: a kerascola.export.calibration.Asked, for the encoder's layers in int8.
+    `quantize`: "fp16", the encoder's weights in half the space, or "int8", its layers computed in 8 bits; then
+    `calibrate` names recordings to calibrate on, and `labels` recordings with labels, to judge by.
+    `heads`: Keras files by name, or one by "".
     """
     from kerascola.export.artefact import export_file
+    from kerascola.export.quantize import Quantize
     from kerascola.runtime.models import model_file
 
-    return export_file(model_file(model, "keras"), Path(out), format, say, known, half, heads, int8)
+    asked = Quantize(quantize, calibrate, labels)
+    return export_file(model_file(model, "keras"), Path(out), format, say, known, heads, asked)

@@ -10,12 +10,13 @@ import keras
 import numpy as np
 
 from kerascola.errors import ExportError
-from kerascola.export.calibration import Asked, sounds_for
+from kerascola.export.calibration import sounds_for
 from kerascola.export.everything import export_all
 from kerascola.export.formats import ALL, BY_GRAPH, FORMATS, check_installed, check_place, format_of
 from kerascola.export.heads import load_heads
 from kerascola.export.onnx_file import Say, export_head, export_onnx, measure_of
 from kerascola.export.openvino_folder import export_openvino
+from kerascola.export.quantize import NOT_AT_ALL, Quantize
 from kerascola.export.rebuilt import export_rebuilt
 from kerascola.models.embedder import load_embedder
 from kerascola.models.heads import classes_of
@@ -30,12 +31,12 @@ def export_file(
     format: str,
     say: Say,
     known: dict[str, Any],
-    half: bool = False,
     heads: Mapping[str, str | Path] = MappingProxyType({}),
-    int8: Asked | None = None,
+    quantize: Quantize = NOT_AT_ALL,
 ) -> Metadata:
     """`heads` are Keras files by the names that they get."""
     format_of(format)
+    half, int8 = quantize.to == "fp16", quantize.to == "int8"
     if int8 and format != "onnx":
         raise ExportError(f"int8 is for the format onnx, received {format}: leave --quantize out, or take fp16")
     if (half or heads) and format not in (*BY_GRAPH, ALL):
@@ -50,7 +51,7 @@ def export_file(
         check_installed(format)
     model, found = load_embedder(model_path)
     if found and found.heads:
-        if heads or half or int8 or format != "onnx":
+        if heads or quantize.to or format != "onnx":
             raise ExportError(f"{model_path} is a head: export it to an .onnx file alone, or a model with it by --head")
         return export_head(model, *classes_of(model, found, model_path), out, say)
     check(model, model_path)
@@ -58,7 +59,7 @@ def export_file(
     check_least(model, metadata)
     attached = load_heads(heads, metadata)
     if format == "onnx":
-        with sounds_for(metadata, int8) as sounds:
+        with sounds_for(metadata, quantize) as sounds:
             return export_onnx(model, metadata, out, say, half=half, int8=sounds, heads=attached)
     measure = measure_of(model, metadata)
     if format == ALL:

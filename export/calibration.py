@@ -1,6 +1,7 @@
 """The sounds that int8 is calibrated on and judged by: the user's own, or synthesised ones."""
 
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ import numpy as np
 from kerascola.data import arrays, synth, voices
 from kerascola.data.draws import collate, generator
 from kerascola.data.recordings import SKIP, Recordings, Track, untracked
-from kerascola.errors import ExportError
+from kerascola.errors import AudioError, ExportError
+from kerascola.export.quantize import Quantize
 from kerascola.runtime.embedder import Embedder
 from kerascola.runtime.metadata import Metadata
 
@@ -19,15 +21,6 @@ WINDOWS = 256  # half to calibrate, half to judge
 LEAST = 32
 AT_A_TIME = 16
 CUT = 4  # one of so many synthesised sounds ends in digital silence, which recordings have and they have not
-
-
-@dataclass(frozen=True)
-class Asked:
-    """By the user: recordings as `kerascola probe --data` names them, to calibrate on and with labels to judge by."""
-
-    recordings: str | None = None  # none: synthesised sounds
-    labelled: str | None = None
-    track: Track = untracked
 
 
 @dataclass(frozen=True)
@@ -40,16 +33,16 @@ class Sounds:
 
 
 @contextmanager
-def sounds_for(metadata: Metadata, asked: Asked | None) -> Iterator[Sounds | None]:
-    if asked is None:
+def sounds_for(metadata: Metadata, asked: Quantize) -> Iterator[Sounds | None]:
+    if asked.to != "int8":
         yield None
         return
-    if asked.recordings:
-        what, waves = "recordings", windows_of(asked.recordings, metadata, asked.track)
+    if asked.calibrate:
+        what, waves = "recordings", windows_of(asked.calibrate, metadata, asked.track)
     else:
         what, waves = "synthesised sounds", synthesised(metadata)
     with tempfile.TemporaryDirectory() as cache:
-        judge = accuracy_on(asked.labelled, metadata, Path(cache), asked.track) if asked.labelled else None
+        judge = accuracy_on(asked.labels, metadata, Path(cache), asked.track) if asked.labels else None
         yield Sounds(what, waves[::2], waves[1::2], judge, asked.track)
 
 
@@ -67,8 +60,17 @@ def windows_of(data: str, metadata: Metadata, track: Track) -> np.ndarray:
         )
     order = rng.permutation(len(recordings))
     chosen = np.resize(order, count) if len(recordings) < count else order[:count]
-    found = [recordings.stretch(index, samples / rate, rng.random()) for index in track(chosen, count, "windows")]
-    return np.stack([np.resize(wave, samples) for wave in found]).astype(np.float32)
+    found, broken = [], []
+    for index in track(chosen, count, "windows"):
+        try:
+            found.append(np.resize(recordings.stretch(index, samples / rate, rng.random()), samples))
+        except AudioError as error:  # a header that is whole, and what follows is not
+            broken.append(error)
+    if len(found) < LEAST:
+        raise ExportError(f"{data}: {len(broken)} of {count} windows cannot be read: {broken[0]}")
+    if broken:
+        warnings.warn(f"left out, {len(broken)} of {count} windows: {broken[0]}", stacklevel=2)
+    return np.stack(found).astype(np.float32)
 
 
 def synthesised(metadata: Metadata) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from kerascola.cli import guarded
 from kerascola.errors import ExportError
 from kerascola.export.formats import ALL, FORMATS, default_out
+from kerascola.export.quantize import KINDS, Quantize
 
 if TYPE_CHECKING:
     from kerascola.runtime.metadata import Metadata
@@ -34,7 +35,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--quantize",
-        choices=["fp16", "int8"],
+        choices=KINDS,
         help="fp16: the encoder's weights in half the space. Still computed in float32, at the same speed. int8: the "
         "encoder's layers, as far as its embeddings bear it, in a quarter of the space and faster; refused where too "
         "much is lost",
@@ -100,20 +101,16 @@ def run(args: argparse.Namespace) -> int:
     if out.exists() and not args.overwrite:
         raise ExportError(f"{out} is there already: replace it by --overwrite, or name another by --out")
     deploy = deployments(args, model, out)
-    if (args.calibrate or args.labels) and args.quantize != "int8":
-        raise ExportError("--calibrate and --labels are for --quantize int8: add it, or leave them out")
+    quantize = Quantize(args.quantize, args.calibrate, args.labels, track)
 
     from kerascola.cli.quiet import import_keras
 
     import_keras()
     from kerascola.export.artefact import export_file
-    from kerascola.export.calibration import Asked
     from kerascola.export.heads import named
 
-    half = args.quantize == "fp16"
     known = {k: getattr(args, k) for k in ("sample_rate", "window_samples", "hop_samples", "min_samples")}
-    int8 = Asked(args.calibrate, args.labels, track) if args.quantize == "int8" else None
-    metadata = export_file(model, out, args.format, say, known, half, named(args.head), int8)
+    metadata = export_file(model, out, args.format, say, known, named(args.head), quantize)
     print("\n".join(told(out, metadata)))
     for write in deploy:
         print(write())

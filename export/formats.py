@@ -1,5 +1,6 @@
 """What a model is exported to: how each artefact is called, what it needs, and which backend writes it."""
 
+import json
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -66,6 +67,17 @@ def check_place(out: Path, name: str) -> None:
         raise ExportError(f"{out.parent}: no such folder to write {out.name} into. Make it first")
     format = format_of(name)
     replaceable = (out / format.within).is_file() if format.within else out.is_file()
+    if replaceable and name == ALL:
+        replaceable = is_ours(out / MANIFEST)
     if out.exists() and not replaceable:
         what = format.title if format.within else "a file"
         raise ExportError(f"{out} is there and is not {what}, so it is not replaced. Name another by --out")
+
+
+def is_ours(manifest: Path) -> bool:
+    """Others write a manifest.json, too."""
+    try:
+        known = json.loads(manifest.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return isinstance(known, dict) and "kerascola" in known

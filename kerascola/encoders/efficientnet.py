@@ -1,14 +1,11 @@
 """EfficientNet for spectrograms (Tan & Le 2019, table 1), B0 to B3 and Lite0, or of any width and depth."""
 
-import functools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
 from keras import layers, ops
 
-from kerascola.encoders import blocks
 from kerascola.encoders.blocks import (
     FAN_OUT,
     POOLS,
@@ -17,6 +14,7 @@ from kerascola.encoders.blocks import (
     convolution,
     depthwise,
     drop_branch,
+    normalise,
     spectrogram,
 )
 from kerascola.errors import RecipeError
@@ -32,7 +30,6 @@ STAGES = (
     (6, 320, 1, 1, 3),
 )
 MIN_FRAMES = 16
-normalise = functools.partial(blocks.normalise, momentum=0.99, epsilon=1e-3)  # as published, in TensorFlow
 
 
 @dataclass(frozen=True)
@@ -40,6 +37,10 @@ class Variant:
     width: float
     depth: float
     lite: bool = False  # for int8: ReLU6 in place of swish, no squeeze-and-excite
+
+    @property
+    def activation(self) -> str:
+        return "relu6" if self.lite else "swish"
 
 
 VARIANTS = {
@@ -60,20 +61,19 @@ def efficientnet(
     pool: str = "max",
     drop_connect: float = 0.2,
     three_channels: bool = False,
-    gain: float = 1.0,
+    batch_norm: bool = True,
 ) -> keras.Model:
     """Spectrogram [batch, frames >= 16, bands] -> embedding [batch, 1280 at width 1].
 
     `width` and `depth` scale B0's filters and repeats in place of the variant's own. With `three_channels` a 3 x 3
-    convolution makes three images of the spectrogram first, as many as the published network takes. `gain` is what each
-    normalisation before an activation multiplies by at first: below 1 the network begins near a linear one, which keeps
-    more of what it hears, and so has less to learn again.
+    convolution makes three images of the spectrogram first, as many as the published network takes. Without
+    `batch_norm` the convolutions have neither it nor biases: the network begins near a linear one, which keeps more of
+    what it hears, and so has less to learn again in a short training. What passes shrinks from block to block, so
+    embeddings then are divided by their length.
     """
     check_one_of("variant", variant, VARIANTS)
     check_one_of("pool", pool, POOLS)
     check_rate("drop_connect", drop_connect)
-    if not 0 < gain <= 1:
-        raise RecipeError(f"expected 0 < gain <= 1, received {gain:g}")
     kind = VARIANTS[variant]
     width = kind.width if width is None else width
     depth = kind.depth if depth is None else depth
@@ -84,38 +84,44 @@ def efficientnet(
         )
     stages = [(e, round_filters(f, width), math.ceil(r * depth), s, k) for e, f, r, s, k in STAGES]
     total = sum(repeats for _, _, repeats, _, _ in stages)
-    activated = functools.partial(
-        normalise, activation="relu6" if kind.lite else "swish", gamma=keras.initializers.Constant(gain)
-    )
 
     inputs, x = spectrogram(bands, channels)
     if three_channels:
         x = convolution(x, 3, 3, bias=True)
-    x = activated(convolution(x, round_filters(32, width), 3, stride=2))
+    x = convolution(x, round_filters(32, width), 3, stride=2)
+    x = ended(x, batch_norm, kind.activation)
     block = 0
     for expansion, filters, repeats, stride, kernel in stages:
         for repeat in range(repeats):
             drop = drop_connect * block / total
             steps = stride if repeat == 0 else 1
-            x = inverted_bottleneck(x, filters, kernel, steps, expansion, drop, activated, excite=not kind.lite)
+            x = inverted_bottleneck(x, filters, kernel, steps, expansion, drop, kind, batch_norm)
             block += 1
-    x = activated(convolution(x, round_filters(1280, width), 1))
-    return keras.Model(inputs, POOLS[pool](x, axis=(1, 2)), name="encoder")
+    x = ended(convolution(x, round_filters(1280, width), 1), batch_norm, kind.activation)
+    x = POOLS[pool](x, axis=(1, 2))
+    return keras.Model(inputs, x if batch_norm else layers.UnitNormalization()(x), name="encoder")
 
 
 def inverted_bottleneck(
-    x, filters: int, kernel: int, stride: int, expansion: int, drop: float, activated: Callable, excite: bool
+    x, filters: int, kernel: int, stride: int, expansion: int, drop: float, kind: Variant, batch_norm: bool
 ):
     inputs, width = x, x.shape[-1] * expansion
     if expansion > 1:
-        x = activated(convolution(x, width, 1))
-    x = activated(depthwise(x, kernel, stride))
-    if excite:
+        x = ended(convolution(x, width, 1), batch_norm, kind.activation)
+    x = ended(depthwise(x, kernel, stride), batch_norm, kind.activation)
+    if not kind.lite:
         x = squeeze_excite(x, max(1, inputs.shape[-1] // 4))
-    x = normalise(convolution(x, filters, 1))
+    x = ended(convolution(x, filters, 1), batch_norm)
     if stride == 1 and inputs.shape[-1] == filters:
         x = layers.Add()([inputs, drop_branch(x, drop)])
     return x
+
+
+def ended(x, batch_norm: bool, activation: str | None = None):
+    """What follows a convolution; momentum and epsilon as published, in TensorFlow."""
+    if batch_norm:
+        return normalise(x, activation, momentum=0.99, epsilon=1e-3)
+    return layers.Activation(activation)(x) if activation else x
 
 
 def squeeze_excite(x, reduced: int):

@@ -35,7 +35,7 @@ class EfficientNet(Section):
     pool: Pool = "max"
     drop_connect: Rate = 0.2
     three_channels: bool = False
-    gain: Annotated[float, Field(gt=0, le=1)] = 1.0
+    batch_norm: bool = True
 
 
 class ConvNeXt(Section):

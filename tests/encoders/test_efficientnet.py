@@ -83,12 +83,15 @@ def test_what_cannot_be_is_said(options, message):
     assert message in str(error.value)
 
 
-def test_a_gain_is_of_the_normalisations_before_activations():
-    made = efficientnet(width=0.25, depth=0.3, gain=0.3).layers
-    gammas = [float(np.array(layer.gamma).max()) for layer in made if isinstance(layer, layers.BatchNormalization)]
-    activated = sum(isinstance(layer, layers.Activation) for layer in made)
-    assert sorted(set(np.round(gammas, 6))) == [0.3, 1.0]
-    assert sum(gamma < 1 for gamma in gammas) == activated
-    for gain in (0.0, 1.5):
-        with pytest.raises(RecipeError, match="expected 0 < gain <= 1"):
-            efficientnet(width=0.25, depth=0.3, gain=gain)
+def test_without_batch_norm_it_is_what_fresh_normalisations_let_through_divided_by_its_length():
+    plain, normed = efficientnet(width=0.25, depth=0.3, batch_norm=False), efficientnet(width=0.25, depth=0.3)
+    norms = [layer for layer in normed.layers if isinstance(layer, layers.BatchNormalization)]
+    assert norms and not any(isinstance(layer, layers.BatchNormalization) for layer in plain.layers)
+    for norm in norms:
+        norm.epsilon = 0.0
+    for weight, other in zip(plain.weights, [w for w in normed.weights if "normalization" not in w.path], strict=True):
+        weight.assign(other)
+    spectrograms = np.random.default_rng(0).standard_normal((2, 32, 64)).astype(np.float32)
+    received, expected = (keras.ops.convert_to_numpy(model(spectrograms)) for model in (plain, normed))
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-6)

@@ -73,7 +73,7 @@ def test_options_replace_single_fields(small, writer):
 
 def test_half_the_space(small, writer, capsys):
     assert main([str(small.path), "--quantize", "fp16"]) == 0
-    export(small.path, small.path.with_name("out.onnx"), say=lambda line: None, half=True)
+    export(small.path, small.path.with_name("out.onnx"), say=lambda line: None, quantize="fp16")
     assert [half for *_, half in writer] == ["half", "half"]
     capsys.readouterr()
     assert "fp16 is for the formats onnx and openvino" in refused(
@@ -134,6 +134,16 @@ def test_what_is_there_is_replaced_only_when_asked(small, tmp_path, writer, caps
 def test_no_folder_to_write_into(small, tmp_path, capsys):
     said = refused(capsys, small.path, "--out", tmp_path / "none" / "x.onnx")
     assert f"{tmp_path / 'none'}: no such folder to write x.onnx into" in said
+
+
+def test_anothers_manifest_is_not_replaced(small, tmp_path, capsys):
+    out = tmp_path / "site"
+    out.mkdir()
+    for content in ('{"name": "my page"}', "not json", '["kerascola"]'):
+        (out / "manifest.json").write_text(content)
+        said = refused(capsys, small.path, "--format", "all", "--out", out, "--overwrite")
+        assert f"{out} is there and is not a folder of all formats" in said
+        assert (out / "manifest.json").read_text() == content
 
 
 def two_inputs():

@@ -82,7 +82,7 @@ def earlier(tmp_path, format):
         (tmp_path / "out").write_text("old")
     else:
         (tmp_path / "out").mkdir()
-        (tmp_path / "out" / within).write_text("old")
+        (tmp_path / "out" / within).write_text('{"kerascola": "old"}' if format == "all" else "old")
         (tmp_path / "out" / "old").write_text("old")
 
 

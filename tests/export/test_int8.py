@@ -1,5 +1,7 @@
 """Layers in int8: what is written, what it is held to, and when it is refused."""
 
+import shutil
+
 import keras
 import numpy as np
 import onnx
@@ -14,10 +16,11 @@ from kerascola.data.made import write_sounds
 from kerascola.dsp.log_mel import LogMel
 from kerascola.errors import ExportError
 from kerascola.export import probes
-from kerascola.export.calibration import Asked, Sounds, accuracy_on, sounds_for
+from kerascola.export.calibration import Sounds, accuracy_on, sounds_for
 from kerascola.export.cli import main
 from kerascola.export.int8 import likeness
 from kerascola.export.onnx_file import export_onnx
+from kerascola.export.quantize import Quantize
 from kerascola.frontends.frontend import frontend
 from kerascola.models.embedder import embedder, save_embedder
 
@@ -154,7 +157,7 @@ def recordings(tmp_path_factory):
 @pytest.mark.once("reads and draws, with NumPy")
 def test_windows_are_of_the_users_recordings(recordings, tmp_path):
     metadata = narrow_embedder("resnet", "log_mel")[1]
-    with sounds_for(metadata, Asked(str(recordings))) as sounds:
+    with sounds_for(metadata, Quantize("int8", str(recordings))) as sounds:
         waves = np.concatenate([sounds.calibration, sounds.judged])
         assert waves.shape == (60, metadata.window_samples) and sounds.what == "recordings"
         known = {soundfile.read(path, dtype="float32")[0][:100].tobytes() for path in recordings.rglob("*.wav")}
@@ -163,20 +166,50 @@ def test_windows_are_of_the_users_recordings(recordings, tmp_path):
     soundfile.write(tmp_path / "one.wav", np.zeros(20 * metadata.window_samples), 16000)
     with (
         pytest.raises(ExportError, match="at least 32 windows of 0.5 s .* received 20"),
-        sounds_for(metadata, Asked(str(tmp_path))),
+        sounds_for(metadata, Quantize("int8", str(tmp_path))),
     ):
         pass
+
+
+@pytest.mark.once("reads and draws, with NumPy")
+def test_broken_recordings_are_left_out_and_told(recordings, tmp_path):
+    metadata = narrow_embedder("resnet", "log_mel")[1]
+    folder = shutil.copytree(recordings, tmp_path / "some")
+    paths = sorted(folder.rglob("*.wav"))
+    for path in paths[:5]:
+        soundfile.write(path.with_suffix(".flac"), soundfile.read(path)[0], 16000)
+        cut(path.with_suffix(".flac"))
+        path.unlink()
+    with (
+        pytest.warns(UserWarning, match="left out, 5 of 60 windows: .*flac"),
+        sounds_for(metadata, Quantize("int8", str(folder))) as sounds,
+    ):
+        assert len(sounds.calibration) + len(sounds.judged) == 55
+    for path in paths[5:]:
+        path.unlink()
+    for number, path in enumerate(sorted(folder.rglob("*.flac")) * 8):
+        shutil.copy(path, path.with_name(f"again-{number}.flac"))
+    with (
+        pytest.raises(ExportError, match="45 of 45 windows cannot be read: .*flac"),
+        sounds_for(metadata, Quantize("int8", str(folder))),
+    ):
+        pass
+
+
+def cut(path) -> None:
+    """Its header says more than there is."""
+    path.write_bytes(path.read_bytes()[:300])
 
 
 @pytest.mark.once("made with NumPy")
 def test_synthesised_windows_have_silence_in_both_halves():
     metadata = narrow_embedder("resnet", "log_mel")[1]
-    with sounds_for(metadata, Asked()) as sounds:
+    with sounds_for(metadata, Quantize("int8")) as sounds:
         for waves in (sounds.calibration, sounds.judged):
             assert waves.shape == (128, metadata.window_samples) and np.isfinite(waves).all()
             assert 10 <= (waves[:, -10:] == 0).all(axis=1).sum() <= 50
         assert not np.isin(sounds.calibration[:, 5], sounds.judged[:, 5]).any()
-    with sounds_for(metadata, None) as sounds:
+    with sounds_for(metadata, Quantize()) as sounds:
         assert sounds is None
 
 
