@@ -115,6 +115,27 @@ def test_a_constant_side_that_is_computed_does_not_fold():
     check_fold(convolution(links, {}), ["Conv", "ReduceMean", "Mul"])
 
 
+@pytest.mark.parametrize(
+    "links, kinds",
+    [
+        ([("Max", ["c", "low"], "m"), ("Min", ["m", "high"], "y")], ["Conv", "Clip"]),
+        ([("Max", ["low", "c"], "m"), ("Min", ["high", "m"], "y")], ["Conv", "Clip"]),
+        ([("Max", ["c", "low"], "m"), ("Min", ["m", "each"], "y")], ["Conv", "Max", "Min"]),
+        ([("Max", ["c", "each"], "m"), ("Min", ["m", "high"], "y")], ["Conv", "Max", "Min"]),
+        ([("Min", ["c", "high"], "m"), ("Max", ["m", "low"], "y")], ["Conv", "Min", "Max"]),
+        ([("Max", ["c", "low"], "m"), ("Min", ["m", "c"], "y")], ["Conv", "Max", "Min"]),
+    ],
+)
+def test_a_maximum_bounded_by_a_scalar_is_a_clip(links, kinds):
+    model = convolution(links, {"low": 0.0, "high": 0.4, "each": CHANNELS})
+    before = run(model)
+    graph.bounds_as_clips(model.graph)
+    graph.drop_unused(model)
+    onnx.checker.check_model(model, full_check=True)
+    assert [node.op_type for node in model.graph.node] == kinds
+    np.testing.assert_array_equal(run(model), before)
+
+
 def test_unused_nodes_and_constants_go():
     model = convolution([("Relu", ["c"], "y"), ("Mul", ["c", "k"], "d"), ("Neg", ["d"], "e")], {"k": 2, "left": 3})
     graph.drop_unused(model)
