@@ -26,13 +26,14 @@ SMALL = {
 LEARNT = ["encoder={name: small, filters: 4, dimension: 16}"]
 COMMON = ["train.batch_size=4", "train.cached_batch=null", "schedule.warmup_epochs=0"]
 COMMON += ["data.clip_seconds=1.2", "views.crop_seconds=0.6"]
-# Their parts and steps are compiled in others: both towers in `clar`, all but numbers of the front end in `cola`.
+# Their parts and steps are compiled in others: both towers in `clar`, all but numbers of the front end in `cola`,
+# encoder and objective where these are tested.
 ONCE = pytest.mark.once("its parts are compiled on every backend, here or in tests/frontends")
-AGAIN = ("clar-1d", "clar-2d", "cola-fma")
+AGAIN = ("clar-1d", "clar-2d", "cola-fma", "synth-effnetb0")
 # What one of these does, another does too: no step of its own has to be compiled for it.
 LIKE = {"cola-dot": "cola", "demo": "cola", "cola-convnext-large": "cola-convnext-tiny", "cola-resnet18": "cola"}
 LIKE |= {"cola-effnetb0": "cola-convnext-tiny", "clar-2d-fade-mask": "clar-2d"}
-LIKE |= {"synth-effnetb0": "synth-small", "synth-resnet18": "synth-small"}
+LIKE |= {"synth-resnet18": "synth-small"}
 
 
 def small(name: str) -> recipes.Recipe:
