@@ -30,11 +30,11 @@ class SincFilters(keras.layers.Layer):
 
     def call(self, waveform):
         middle = self.spec.window // 2
-        padded = ops.pad(ops.expand_dims(waveform, -1), [[0, 0], [middle, middle], [0, 0]])
+        padded = ops.pad(as_image(waveform), [[0, 0], [0, 0], [middle, middle], [0, 0]])
         return ops.conv(padded, self.kernel(), padding="valid")
 
     def kernel(self):
-        """[window, 1, filters]: the difference of two low passes, 1 in the middle, under a Hamming window."""
+        """[1, window, 1, filters]: the difference of two low passes, 1 in the middle, under a Hamming window."""
         spec = self.spec
         low = spec.least_low_hz + 1000 * ops.abs(self.bands[:, 0])
         high = ops.clip(low + spec.least_band_hz + 1000 * ops.abs(self.bands[:, 1]), 0.0, spec.sample_rate / 2)
@@ -45,17 +45,19 @@ class SincFilters(keras.layers.Layer):
         turns, half = np.pi * (high + low) * past, np.pi * (high - low) * past
         band_pass = ops.where(ops.convert_to_tensor(time == 0), 1.0, ops.cos(turns) * ops.sin(half) / half)
         window = ops.convert_to_tensor(taper("hamming", spec.window, periodic=False)[:, None].astype("float32"))
-        return ops.expand_dims(band_pass * window, 1)
+        return ops.expand_dims(band_pass * window, (0, 2))
+
+
+def as_image(waveform):
+    """[batch, 1, samples, 1]: in two dimensions convolutions and poolings are exported alike, and run faster."""
+    return ops.expand_dims(waveform, (1, 3))
 
 
 def largest_of_each_hop(x, spec: SincNet):
-    """Zeros beyond the ends are under the floor, so they are never the largest.
-
-    The pooling is two-dimensional, its second dimension 1: torch exports no other with a dynamic length.
-    """
-    x = ops.expand_dims(layers.ZeroPadding1D(spec.window // 2, dtype="float32")(x), 2)
-    x = layers.MaxPooling2D((spec.window, 1), (spec.hop, 1), "valid", dtype="float32")(x)
-    return ops.maximum(ops.squeeze(x, 2), LEAST)
+    """Zeros beyond the ends are under the floor, so they are never the largest."""
+    x = layers.ZeroPadding2D((0, spec.window // 2), dtype="float32")(x)
+    x = layers.MaxPooling2D((1, spec.window), (1, spec.hop), "valid", dtype="float32")(x)
+    return ops.maximum(ops.squeeze(x, 1), LEAST)
 
 
 def sincnet(spec: SincNet) -> keras.Model:
@@ -70,8 +72,8 @@ def frozen_sincnet(features: keras.Model) -> keras.Model:
     learnt = features.get_layer("sinc")
     spec = learnt.spec
     waveform = keras.Input((None,), dtype="float32", name="waveform")
-    x = layers.ZeroPadding1D(spec.window // 2, dtype="float32")(ops.expand_dims(waveform, -1))
-    filters = layers.Conv1D(spec.filters, spec.window, padding="valid", use_bias=False, name="sinc", **FROZEN)
+    x = layers.ZeroPadding2D((0, spec.window // 2), dtype="float32")(as_image(waveform))
+    filters = layers.Conv2D(spec.filters, (1, spec.window), padding="valid", use_bias=False, name="sinc", **FROZEN)
     x = largest_of_each_hop(fixed(filters, x, ops.convert_to_numpy(learnt.kernel())), spec)
     normalisation = layers.LayerNormalization(epsilon=EPSILON, name="normalisation", **FROZEN)
     x = fixed(normalisation, x, *features.get_layer("normalisation").get_weights())
