@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from kerascola.cli import guarded
 from kerascola.errors import ExportError
-from kerascola.export.formats import ALL, FORMATS, default_out
-from kerascola.export.quantize import KINDS, Quantize
+from kerascola.export.formats import ALL, FORMATS, QUANTIZED, default_out
 
 if TYPE_CHECKING:
     from kerascola.runtime.metadata import Metadata
@@ -35,7 +34,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--quantize",
-        choices=KINDS,
+        choices=QUANTIZED,
         help="fp16: the encoder's weights in half the space. Still computed in float32, at the same speed. int8: the "
         "encoder's layers, as far as its embeddings bear it, in a quarter of the space and faster; refused where too "
         "much is lost",
@@ -93,6 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     from kerascola.cli.progress import Report, track
+    from kerascola.export.quantize import Quantize
     from kerascola.runtime.models import is_named, model_file
 
     model = model_file(args.model, "keras", Report)

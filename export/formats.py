@@ -9,6 +9,7 @@ from kerascola.errors import ExportError
 
 ALL = "all"
 MANIFEST = "manifest.json"
+QUANTIZED = ("fp16", "int8")
 
 
 class NotMade(ExportError):
