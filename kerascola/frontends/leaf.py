@@ -5,7 +5,7 @@ import numpy as np
 from keras import layers, ops
 
 from kerascola.dsp.leaf import Leaf
-from kerascola.frontends.plain import FROZEN, fixed, per_channel
+from kerascola.frontends.plain import FROZEN, as_image, fixed, per_channel
 
 LEAST = 1e-5  # of what is pooled
 FLOOR = 1e-12  # of the smoothed energy
@@ -34,34 +34,35 @@ class LeafLayer(keras.layers.Layer):
 
     def call(self, waveform):
         middle = self.spec.window // 2
-        padded = ops.pad(ops.expand_dims(waveform, -1), [[0, 0], [middle, middle], [0, 0]])
+        padded = ops.pad(as_image(waveform), [[0, 0], [0, 0], [middle, middle], [0, 0]])
         energy = squared_modulus(ops.conv(padded, self.filter_kernel(), padding="valid"))
-        energy = ops.pad(energy, [[0, 0], [middle, middle], [0, 0]])
+        energy = ops.pad(energy, [[0, 0], [0, 0], [middle, middle], [0, 0]])
         pooled = ops.depthwise_conv(energy, self.pooling_kernel(), strides=self.spec.hop, padding="valid")
         pooled = ops.maximum(pooled, LEAST)
         smoothed = ops.depthwise_conv(with_past(pooled, self.spec.memory), self.smoothing_kernel(), padding="valid")
         alpha, delta, root = self.compression()
+        pooled, smoothed = ops.squeeze(pooled, 1), ops.squeeze(smoothed, 1)
         gained = pooled * ops.exp(-alpha * ops.log(smoothed + FLOOR))
         return ops.exp(ops.log(gained + delta) / root) - ops.exp(ops.log(delta) / root)
 
     def filter_kernel(self):
-        """[window, 1, 2 filters]: Gabor filters, real parts and then imaginary parts."""
+        """[1, window, 1, 2 filters]: Gabor filters, real parts and then imaginary parts."""
         limit = float(np.sqrt(2 * np.log(2)) / np.pi)
         centre = ops.clip(self.gabor[:, 0], 0.0, float(np.pi))
         deviation = ops.clip(self.gabor[:, 1], 4 * limit, self.spec.window * limit)
         time = ops.expand_dims(ops.arange(self.spec.window, dtype="float32") - float(self.spec.window // 2), -1)
         envelope = ops.exp(-0.5 * (time / deviation) ** 2) / (float(np.sqrt(2 * np.pi)) * deviation)
         kernel = ops.concatenate([envelope * ops.cos(centre * time), envelope * ops.sin(centre * time)], axis=1)
-        return ops.expand_dims(kernel, 1)
+        return ops.expand_dims(kernel, (0, 2))
 
     def pooling_kernel(self):
-        """[window, filters, 1]: Gaussians, of which `pooling` is the deviation in half windows."""
+        """[1, window, filters, 1]: Gaussians, of which `pooling` is the deviation in half windows."""
         width = ops.clip(self.pooling, 2.0 / self.spec.window, 0.5) * float(self.spec.window // 2)
         time = ops.expand_dims(ops.arange(self.spec.window, dtype="float32") - float(self.spec.window // 2), -1)
-        return ops.expand_dims(ops.exp(-0.5 * (time / width) ** 2), -1)
+        return ops.expand_dims(ops.exp(-0.5 * (time / width) ** 2), (0, 3))
 
     def smoothing_kernel(self):
-        """[memory, filters, 1]: what the first-order smoother of PCEN gives each of the last frames.
+        """[1, memory, filters, 1]: what the first-order smoother of PCEN gives each of the last frames.
 
         The recursion m[t] = (1 - s) m[t - 1] + s x[t] from m[-1] = x[0] weighs a frame k steps back by s (1 - s)^k.
         As a convolution it trains and lowers as fast as any other layer, where a loop over frames does neither.
@@ -71,7 +72,7 @@ class LeafLayer(keras.layers.Layer):
         faded = ops.maximum(1.0 - smooth, 1e-7) ** back  # the gradient of 0 ** 0 would not be a number
         # What is left for the oldest, so that the weights sum to one; one minus their sum would be rounding.
         oldest, recent = faded[:1], smooth * faded[1:]
-        return ops.expand_dims(ops.concatenate([oldest, recent], axis=0), -1)
+        return ops.expand_dims(ops.concatenate([oldest, recent], axis=0), (0, 3))
 
     def compression(self):
         """alpha, delta and root of PCEN, each [filters]."""
@@ -84,13 +85,13 @@ def squared_modulus(x):
 
 
 def with_past(x, memory: int):
-    """[batch, frames, filters] behind memory - 1 copies of its first frame.
+    """[batch, 1, frames, filters] behind memory - 1 copies of its first frame.
 
     Not by concatenation, of which jax2onnx mistakes the length where one part has a dynamic one.
     """
-    before = [[0, 0], [memory - 1, 0], [0, 0]]
-    there = ops.pad(ops.ones_like(x[:, :, :1]), before)
-    return ops.pad(x, before) + x[:, :1] * (1.0 - there)
+    before = [[0, 0], [0, 0], [memory - 1, 0], [0, 0]]
+    there = ops.pad(ops.ones_like(x[..., :1]), before)
+    return ops.pad(x, before) + x[:, :, :1] * (1.0 - there)
 
 
 def leaf(spec: Leaf) -> keras.Model:
@@ -108,13 +109,14 @@ def frozen_leaf(features: keras.Model) -> keras.Model:
     plain = {"padding": "valid", "use_bias": False, **FROZEN}
 
     waveform = keras.Input((None,), dtype="float32", name="waveform")
-    x = layers.ZeroPadding1D(middle, dtype="float32")(ops.expand_dims(waveform, -1))
-    x = squared_modulus(fixed(layers.Conv1D(2 * count, spec.window, name="gabor", **plain), x, gabor))
-    x = layers.ZeroPadding1D(middle, dtype="float32")(x)
-    x = fixed(layers.DepthwiseConv1D(spec.window, spec.hop, name="pooling", **plain), x, pooling)
+    x = layers.ZeroPadding2D((0, middle), dtype="float32")(as_image(waveform))
+    x = squared_modulus(fixed(layers.Conv2D(2 * count, (1, spec.window), name="gabor", **plain), x, gabor))
+    x = layers.ZeroPadding2D((0, middle), dtype="float32")(x)
+    x = fixed(layers.DepthwiseConv2D((1, spec.window), spec.hop, name="pooling", **plain), x, pooling)
     pooled = ops.maximum(x, LEAST)
-    smoother = layers.DepthwiseConv1D(spec.memory, name="smoother", **plain)
+    smoother = layers.DepthwiseConv2D((1, spec.memory), name="smoother", **plain)
     smoothed = fixed(smoother, with_past(pooled, spec.memory), smoothing)
+    pooled, smoothed = ops.squeeze(pooled, 1), ops.squeeze(smoothed, 1)
     gained = pooled * ops.exp(fixed(per_channel(count, "gain"), ops.log(smoothed + FLOOR), -alpha))
     raised = fixed(per_channel(count, "offset", bias=True), gained, np.ones(count), delta)
     rooted = ops.exp(fixed(per_channel(count, "root"), ops.log(raised), 1 / root))

@@ -9,7 +9,7 @@ from keras import layers, ops
 
 from kerascola.dsp.sincnet import SincNet
 from kerascola.dsp.windows import taper
-from kerascola.frontends.plain import FROZEN, fixed
+from kerascola.frontends.plain import FROZEN, as_image, fixed
 
 LEAST = 1e-5  # of what is pooled
 EPSILON = 1e-6  # of the layer normalisation
@@ -46,11 +46,6 @@ class SincFilters(keras.layers.Layer):
         band_pass = ops.where(ops.convert_to_tensor(time == 0), 1.0, ops.cos(turns) * ops.sin(half) / half)
         window = ops.convert_to_tensor(taper("hamming", spec.window, periodic=False)[:, None].astype("float32"))
         return ops.expand_dims(band_pass * window, (0, 2))
-
-
-def as_image(waveform):
-    """[batch, 1, samples, 1]: in two dimensions convolutions and poolings are exported alike, and run faster."""
-    return ops.expand_dims(waveform, (1, 3))
 
 
 def largest_of_each_hop(x, spec: SincNet):

@@ -81,7 +81,7 @@ def test_the_layer_is_the_references_and_the_frozen_model_is_the_layer(weights):
 def test_what_is_older_than_the_memory_weighs_nothing_at_first():
     """So that the smoother is the recursion itself: at the initial weights what it cannot see has one part in 1e9."""
     layer = features(Leaf()).get_layer("leaf")
-    kernel = contracts.numbers(layer.smoothing_kernel())[:, 0, 0].astype(np.float64)
+    kernel = contracts.numbers(layer.smoothing_kernel())[0, :, 0, 0].astype(np.float64)
     expected = [0.96**511] + [0.04 * 0.96**k for k in range(510, -1, -1)]
     np.testing.assert_allclose(kernel, expected, rtol=1e-4)
 
