@@ -113,28 +113,6 @@ def expected(model, waves):
     return {name: keras.ops.convert_to_numpy(model.predict_on_batch(wave)) for name, wave in waves.items()}
 
 
-def encoder_bytes(path: Path) -> int:
-    """Of its constants: the front end's stay as they are, and are most of so small a file."""
-    graph = onnx.load(path).graph
-    front = {name for node in graph.node if node.name.startswith("frontend/") for name in node.input}
-    return sum(numpy_helper.to_array(held).nbytes for held in graph.initializer if held.name not in front)
-
-
-@pytest.mark.once("what it does to the graph is the same")
-def test_half_the_space(keras_file, waves, expected, tmp_path):
-    """Nearly the same embeddings, of a file that holds its encoder in half the space."""
-    whole, half = (tmp_path / f"{name}.onnx" for name in ("whole", "half"))
-    export(keras_file, whole, say=lambda line: None)
-    export(keras_file, half, say=lambda line: None, quantize="fp16")
-    assert encoder_bytes(half) < 0.75 * encoder_bytes(whole)
-    assert os.path.getsize(half) < os.path.getsize(whole)
-    embed = onnxruntime.InferenceSession(str(half))
-    for name, wave in waves.items():
-        (found,) = embed.run(None, {"waveform": wave})
-        scale = np.abs(expected[name]).max()
-        assert 1e-6 * scale < np.abs(found - expected[name]).max() < 1e-2 * scale
-
-
 @pytest.fixture(scope="module")
 def everything(keras_file):
     """All formats, as the installed command makes them; what it said is beside them."""
