@@ -34,8 +34,8 @@ def convolution(links: list[Link], constants: dict, outputs: tuple[str, ...] = (
     return helper.make_model(proto, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
 
 
-def run(model: onnx.ModelProto) -> list[np.ndarray]:
-    x = np.random.default_rng(1).normal(size=(2, 3, 6, 6)).astype(np.float32)
+def run(model: onnx.ModelProto, x: np.ndarray | None = None) -> list[np.ndarray]:
+    x = np.random.default_rng(1).normal(size=(2, 3, 6, 6)).astype(np.float32) if x is None else x
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     return session.run(None, {"x": x})
 
@@ -134,6 +134,54 @@ def test_a_maximum_bounded_by_a_scalar_is_a_clip(links, kinds):
     onnx.checker.check_model(model, full_check=True)
     assert [node.op_type for node in model.graph.node] == kinds
     np.testing.assert_array_equal(run(model), before)
+
+
+@pytest.mark.parametrize(
+    "settings, kernel",
+    [
+        ({}, (4, 3, 5)),
+        ({"kernel_shape": [5], "strides": [3], "pads": [1, 4]}, (4, 3, 5)),
+        ({"dilations": [2], "group": 3}, (6, 1, 4)),
+    ],
+    ids=["plain", "strided and padded", "dilated depthwise"],
+)
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_convolution_over_time_is_one_over_an_image(settings, kernel, bias):
+    model, x = over_time(settings, kernel, bias)
+    [before] = run(model, x)
+    tidied = graph.tidy(model)
+    onnx.checker.check_model(tidied, full_check=True)
+    assert [node.op_type for node in tidied.graph.node] == ["Unsqueeze", "Conv", "Squeeze"]
+    assert {len(i.dims) for i in tidied.graph.initializer if i.name.endswith("weight_2d")} == {4}
+    [after] = run(tidied, x)
+    assert after.shape == before.shape
+    np.testing.assert_allclose(after, before, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("settings, computed", [({"auto_pad": "SAME_LOWER"}, False), ({}, True)])
+def test_where_the_padding_or_the_kernel_is_not_known_it_stays_over_time(settings, computed):
+    model, x = over_time(settings, (4, 3, 5), bias=False, computed=computed)
+    [before] = run(model, x)
+    graph.lines_as_images(model.graph)
+    assert "Unsqueeze" not in {node.op_type for node in model.graph.node}
+    np.testing.assert_array_equal(run(model, x)[0], before)
+
+
+def over_time(settings: dict, kernel: tuple[int, ...], bias: bool, computed=False):
+    """x [batch, 3, 20] -> Conv -> y, and an x; with `computed`, the kernel is worked out from x."""
+    nodes = [helper.make_node("Conv", ["x", "v" if computed else "w", *["b"] * bias], ["y"], **settings)]
+    if computed:
+        nodes[:0] = [helper.make_node("ReduceMax", ["x"], ["m"]), helper.make_node("Mul", ["w", "m"], ["v"])]
+    held = {"w": RNG.normal(size=kernel), **({"b": RNG.normal(size=kernel[0])} if bias else {})}
+    proto = helper.make_graph(
+        nodes,
+        "test",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 3, 20])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None] * 3)],
+        [numpy_helper.from_array(value.astype(np.float32), name) for name, value in held.items()],
+    )
+    model = helper.make_model(proto, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    return model, np.random.default_rng(1).normal(size=(2, 3, 20)).astype(np.float32)
 
 
 def test_unused_nodes_and_constants_go():
