@@ -4,8 +4,9 @@
 
 The command itself, from its start to its end, writes Parquet from synthesised sounds at 16 kHz mono that lie in the
 page cache. By two models: EfficientNet-B0 at random weights, exported to ONNX, and one that takes nothing but the mean
-of a window, so that reading, cutting and writing are left. Of each, hours of audio a minute, files a second, and the
-most memory that the process had.
+of a window, so that reading, cutting and writing are left. Beside the first what one usually writes: librosa and
+PyTorch, file after file (`usual_pipeline.py`). Of each, hours of audio a minute, files a second, and the most memory
+that the process had; `times_usual` is the median over rounds of the ratio to the usual pipeline in the same round.
 
 - speed: --minutes of audio in each format (thirty times that by the mean) in files of 1, 10 and 600 seconds.
 - count: by the mean, a hundredth, a tenth and all of --many wav files of 0.1 s.
@@ -35,12 +36,14 @@ from onnx import TensorProto, helper
 from kerascola.data.events import sounds
 from kerascola.runtime.metadata import Metadata
 
-RESULTS = Path(__file__).parent / "results"
+SCRIPTS = Path(__file__).parent
+RESULTS = SCRIPTS / "results"
 RATE = 16000
 FORMATS = {"wav": "PCM_16", "flac": "PCM_16", "mp3": "MPEG_LAYER_III"}
 LENGTHS = (1, 10, 600)  # seconds
-B0, MEAN = "EfficientNet-B0", "mean"
+B0, MEAN, USUAL = "EfficientNet-B0", "mean", "librosa + PyTorch"
 MORE = 30  # times the audio that the mean is taken of
+Taken = tuple[float, float]  # seconds, and MB of resident memory at most
 
 
 class Case(NamedTuple):
@@ -65,20 +68,20 @@ def main() -> None:
         cases = list(cases_of(args.minutes, args.many, args.hours))
         for case in cases:
             write(folder, case)
-        taken: dict[Case, list[tuple[float, float]]] = {case: [] for case in cases}
+        taken: dict[Case, list[Taken]] = {case: [] for case in cases}
         for _ in range(args.rounds):
             for case in cases:
-                taken[case].append(embed(models[case.model], folder, case))
+                taken[case].append(embed(models, folder, case))
                 print(*case, *(f"{value:.1f}" for value in taken[case][-1]), flush=True)
-    rows = [row(case, *map(median, zip(*taken[case], strict=True))) for case in cases]
+    rows = [row(case, taken[case], taken.get(case._replace(model=USUAL), [])) for case in cases]
     write_table(args.out / "embed_corpus.csv", machine("16 kHz mono from the page cache"), rows, list(rows[0]))
     draw(rows, args.out / "embed_corpus.png")
 
 
 def cases_of(minutes: float, many: int, hours: float) -> Iterator[Case]:
-    for model, more in ((B0, 1), (MEAN, MORE)):
-        for kind in FORMATS:
-            for seconds in LENGTHS:
+    for kind in FORMATS:
+        for seconds in LENGTHS:
+            for model, more in ((B0, 1), (USUAL, 1), (MEAN, MORE)):
                 yield Case("speed", model, kind, seconds, max(1, round(more * minutes * 60 / seconds)))
     for share in (0.01, 0.1, 1):
         yield Case("count", MEAN, "wav", 0.1, max(1, round(share * many)))
@@ -86,7 +89,9 @@ def cases_of(minutes: float, many: int, hours: float) -> Iterator[Case]:
         yield Case("length", MEAN, "wav", float(round(share * hours * 3600)), 1)
 
 
-def row(case: Case, wall: float, megabytes: float) -> dict[str, str | int]:
+def row(case: Case, taken: list[Taken], usual: list[Taken]) -> dict[str, str | int]:
+    wall, megabytes = map(median, zip(*taken, strict=True))
+    ratios = [its / mine for (mine, _), (its, _) in zip(taken, usual, strict=False)]
     return {
         "what": case.what,
         "model": case.model,
@@ -96,6 +101,7 @@ def row(case: Case, wall: float, megabytes: float) -> dict[str, str | int]:
         "audio_hours_a_minute": f"{case.seconds * case.files / 60 / wall:.3g}",
         "files_a_second": f"{case.files / wall:.3g}",
         "seconds": f"{wall:.2f}",
+        "times_usual": f"{median(ratios):.2f}" if ratios else "",
         "peak_mb": round(megabytes),
     }
 
@@ -124,10 +130,13 @@ def write(folder: Path, case: Case) -> None:
                 left -= len(piece)
 
 
-def embed(model: Path, folder: Path, case: Case) -> tuple[float, float]:
-    """Seconds, and MB of resident memory at most."""
-    arguments = [str(model), str(place_of(folder, case)), "--out", str(folder / "out.parquet"), "--overwrite"]
-    command = [sys.executable, "-m", "kerascola.cli", "embed", *arguments, *["--frames"] * (case.what == "length")]
+def embed(models: dict[str, Path], folder: Path, case: Case) -> Taken:
+    place = str(place_of(folder, case))
+    if case.model == USUAL:
+        command = [sys.executable, str(SCRIPTS / "usual_pipeline.py"), place, str(folder / "out.npy")]
+    else:
+        arguments = [str(models[case.model]), place, "--out", str(folder / "out.parquet"), "--overwrite"]
+        command = [sys.executable, "-m", "kerascola.cli", "embed", *arguments, *["--frames"] * (case.what == "length")]
     began = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -155,9 +164,9 @@ def mean_model(path: Path) -> Path:
 def draw(rows: list[dict], path: Path) -> None:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 3.8), layout="constrained")
+    figure = Figure(figsize=(12, 3.8), layout="constrained")
     speed, memory = figure.subplots(1, 2)
-    for model, style in ((B0, "-"), (MEAN, "--")):
+    for model, style in ((B0, "-"), (USUAL, ":"), (MEAN, "--")):
         for kind, colour in zip(FORMATS, ("C0", "C1", "C2"), strict=True):
             found = [r for r in rows if (r["what"], r["model"], r["format"]) == ("speed", model, kind)]
             lengths = [float(r["file_seconds"]) for r in found]
@@ -167,13 +176,13 @@ def draw(rows: list[dict], path: Path) -> None:
     speed.set_yscale("log")
     speed.set_xlabel("seconds of a file")
     speed.set_title("hours of audio a minute")
-    speed.legend(fontsize=7)
+    figure.legend(loc="outside left center", fontsize=7, handlelength=4)
     for what, label in (("count", "more and more files"), ("length", "one file, longer and longer")):
         found = [r for r in rows if r["what"] == what]
         hours = [float(r["file_seconds"]) * r["files"] / 3600 for r in found]
         memory.plot(hours, [r["peak_mb"] for r in found], "o-", label=label)
     memory.set_xscale("log")
-    memory.set_ylim(bottom=0)
+    memory.set_ylim(0, 1.3 * max(r["peak_mb"] for r in rows if r["what"] != "speed"))
     memory.set_xlabel("hours of audio")
     memory.set_title("MB of memory at most")
     memory.legend(fontsize=7)

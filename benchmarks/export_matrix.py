@@ -6,7 +6,7 @@ Each encoder at its published size behind the front end that its system uses, ex
 process of its own and verified there as every export is; then all files of an encoder are timed in turn, round by
 round, on one thread. A SavedModel is written once for each, from TensorFlow, as it is from every backend. Rows are
 added to benchmarks/results/export_matrix.csv as they are measured, a row that is there is not measured again, and the
-picture is drawn from the whole table.
+picture is drawn from the whole table. Rows of one encoder compare; on another `day` the machine may be half as fast.
 """
 
 import argparse
@@ -49,7 +49,7 @@ ENCODERS: dict[str, tuple[str, str, dict]] = {
 }
 TABLE = RESULTS / "export_matrix.csv"
 FIELDS = ["encoder", "front_end", "backend", "format", "parameters", "mb", "export_s", "max_difference", "min_cosine"]
-FIELDS += ["ms_batch_1", "ms_batch_8"]
+FIELDS += ["ms_batch_1", "ms_batch_8", "day"]
 
 MAKE = """
 import dataclasses, sys, json, keras, numpy as np
@@ -118,6 +118,7 @@ def measure(name: str, wanted: list[tuple[str, str]], folder: Path, rounds: int)
         found = python(backend, EXPORT, str(model), str(out), format)
         size = sum(p.stat().st_size for p in ([out] if out.is_file() else out.rglob("*")) if p.is_file())
         row = {"encoder": name, "front_end": front, "backend": backend, "format": format, "mb": f"{size / 1e6:.1f}"}
+        row["day"] = time.strftime("%Y-%m-%d")
         row |= {"parameters": about["parameters"], "export_s": f"{found['export_s']:.0f}"}
         row |= {"max_difference": f"{found['max_difference']:.1e}", "min_cosine": f"{found['min_cosine']:.7f}"}
         rows.append(row)

@@ -245,30 +245,17 @@ def by_keras(way: Way, threads: int):
 
 
 def by_pytorch(way: Way, threads: int):
-    import librosa
-    import torch
-    from plain_pytorch import efficientnet
+    from usual_pipeline import log_mels, network
 
-    torch.set_num_threads(threads)
-    network = efficientnet().eval()
-    mel = {"sr": RATE, "n_fft": 1024, "win_length": 400, "hop_length": 160, "n_mels": 64, "center": False}
+    embed = network(threads)
     kept: dict[int, Any] = {}
 
-    def log_mels(waves: np.ndarray) -> Any:
-        found = [np.log(np.maximum(librosa.feature.melspectrogram(y=wave, **mel), 1e-5)) for wave in waves]
-        return torch.from_numpy(np.stack(found))[:, None]
+    def alone(waves: np.ndarray) -> np.ndarray:
+        if len(waves) not in kept:
+            kept[len(waves)] = log_mels(waves)
+        return embed(kept[len(waves)])
 
-    def run(waves: np.ndarray) -> np.ndarray:
-        if way.runtime == ALONE:
-            if len(waves) not in kept:
-                kept[len(waves)] = log_mels(waves)
-            mels = kept[len(waves)]
-        else:
-            mels = log_mels(waves)
-        with torch.inference_mode():
-            return network(mels).amax((2, 3)).numpy()
-
-    return run, {}
+    return alone if way.runtime == ALONE else lambda waves: embed(log_mels(waves)), {}
 
 
 def matrix_peak(size: int = 2048) -> float:

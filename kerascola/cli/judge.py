@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import kerascola
 from kerascola.cli.recipes import add_changes
+from kerascola.cli.runs import default_folder
 from kerascola.errors import DataError, ModelError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def add_judging_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--recipe", help="whose `finetune` is followed (default: that of the run that made MODEL)")
     add_changes(parser)
-    parser.add_argument("--out", metavar="DIR", help="where report.html goes (default: runs/VERB-DATE-TIME)")
+    parser.add_argument("--out", metavar="DIR", help="where report.html goes (default: runs/VERB-DATE-TIME-PROCESS)")
     parser.add_argument("--threads", type=int, metavar="N", help="for onnxruntime (default: it chooses)")
 
 
@@ -84,7 +85,7 @@ def judge(args: argparse.Namespace, names: list[str]) -> int:
     from kerascola.data.files import write_whole
     from kerascola.evaluation.report import write_report
 
-    out = Path(args.out or f"runs/{args.verb}-{time.strftime('%Y%m%d-%H%M%S')}")
+    out = Path(args.out or default_folder(args.verb))
     with kept_warnings() as warned:
         results = judged(args, names, warned, out)
     out.mkdir(parents=True, exist_ok=True)

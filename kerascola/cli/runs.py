@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def add_run_arguments(parser: argparse.ArgumentParser, name: str) -> None:
-    parser.add_argument("--run", metavar="DIR", help=f"run directory (default: runs/{name}-DATE-TIME)")
+    parser.add_argument("--run", metavar="DIR", help=f"run directory (default: runs/{name}-DATE-TIME-PROCESS)")
     parser.add_argument("--resume", action="store_true", help="go on after the last checkpoint of the run in --run")
     parser.add_argument(
         "--log",
@@ -46,11 +46,16 @@ def check_run(args: argparse.Namespace) -> None:
         raise RecipeError("--resume needs the run to go on with: --run DIR")
 
 
+def default_folder(name: str) -> str:
+    """Another for each process, also where a script starts several at once."""
+    return f"runs/{name}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+
+
 def run_of(args: argparse.Namespace, name: str) -> "Run":
     """Says where it is."""
     from kerascola.training.run import Run
 
-    folder = args.run or f"runs/{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder = args.run or default_folder(name)
     print(f"run directory: {folder}", file=sys.stderr)
     run = Run(folder)
     if args.resume and not run.state.exists():

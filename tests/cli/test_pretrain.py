@@ -1,5 +1,6 @@
 """What `pretrain` says and refuses; that it trains is shown in tests/training/test_pretrain.py."""
 
+import os
 import re
 import subprocess
 import sys
@@ -56,11 +57,11 @@ def test_missing_arguments(capsys, arguments):
     assert stopped.value.code == 2 and "usage: kerascola pretrain" in capsys.readouterr().err
 
 
-def test_the_run_directory_is_named_for_the_recipe_and_the_time(trained, capsys):
+def test_the_run_directory_is_named_for_the_recipe_the_time_and_the_process(trained, capsys):
     assert main(["pretrain", "cola-dot", "--data", "x", "--set", "train.epochs=3"]) == 0
     ((recipe, data, run, resume, log_to, _),) = trained
     assert (recipe.train.epochs, data, resume, log_to) == (3, "x", False, ())
-    assert re.fullmatch(r"runs/cola-dot-\d{8}-\d{6}", str(run.path))
+    assert re.fullmatch(rf"runs/cola-dot-\d{{8}}-\d{{6}}-{os.getpid()}", str(run.path))
     written = capsys.readouterr()
     assert written.err == f"run directory: {run.path}\n"
     export = f"kerascola-export {run.path}/model.keras --format onnx --out {run.path}/model.onnx"
