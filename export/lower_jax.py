@@ -6,9 +6,11 @@ import jax
 import jax2onnx
 import keras
 import onnx
+from jax2onnx.plugins.flax.nnx.layer_norm import LAYER_NORM_PRIM
 from onnx import helper
 
 from kerascola.errors import ExportError
+from kerascola.export.spelling import spelt
 
 
 def lower(model: keras.Model, minimum: int, opset: int) -> onnx.ModelProto:
@@ -17,15 +19,23 @@ def lower(model: keras.Model, minimum: int, opset: int) -> onnx.ModelProto:
     dims = ", ".join(["batch", *("length" if size is None else str(size) for size in sizes)])
     least = [f"length >= {minimum}"] if None in sizes else []
     shape = jax.export.symbolic_shape(dims, constraints=("batch >= 1", *least))
-    proto = jax2onnx.to_onnx(
-        lambda x: model(x, training=False),
-        inputs=[jax.ShapeDtypeStruct(shape, "float32")],
-        model_name=model.name,
-        opset=opset,
-        return_mode="proto",
-    )
+    with spelt(normalise, ranks=(2, 3, 4)):
+        proto = jax2onnx.to_onnx(
+            lambda x: model(x, training=False),
+            inputs=[jax.ShapeDtypeStruct(shape, "float32")],
+            model_name=model.name,
+            opset=opset,
+            return_mode="proto",
+            normalization_mode="prefer_native",
+        )
     mend_pooling(proto.graph)
     return proto
+
+
+def normalise(x, gamma, beta, epsilon: float):
+    """By the primitive that jax2onnx has for Flax's layer normalisation."""
+    options = {"epsilon": epsilon, "axis": x.ndim - 1, "use_fast_variance": False}
+    return LAYER_NORM_PRIM.bind(x, gamma, beta, **options)
 
 
 def mend_pooling(graph: onnx.GraphProto) -> None:

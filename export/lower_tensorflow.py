@@ -4,7 +4,6 @@ import os
 from contextlib import AbstractContextManager, nullcontext
 
 import keras
-import numpy as np
 import onnx
 import tensorflow as tf
 from keras.src.export.tf2onnx_lib import patch_tf2onnx
@@ -13,9 +12,10 @@ from tf2onnx.constants import ENV_TF2ONNX_CATCH_ERRORS
 from tf2onnx.convert import _convert_common
 from tf2onnx.graph import Node
 from tf2onnx.handler import tf_op
-from tf2onnx.onnx_opset import math
+from tf2onnx.onnx_opset import math, nn
 
 from kerascola.export.graph import scales_last_axis
+from kerascola.export.spelling import spelt
 
 # Each pass of tf2onnx's optimiser would work on a copy of the graph, weights and all, to go back to if it failed.
 os.environ[ENV_TF2ONNX_CATCH_ERRORS] = "FALSE"
@@ -31,19 +31,6 @@ def update_proto(node: Node, *storage, original=Node.update_proto) -> None:
 
 
 Node.update_proto = update_proto
-
-
-@tf_op("Erfc")
-class Erfc:
-    """1 - erf(x): TensorFlow writes an exact GELU by it, ONNX has erf alone."""
-
-    @classmethod
-    def version_9(cls, ctx, node, **kwargs) -> None:
-        shapes, dtypes, outputs = [ctx.get_shape(node.output[0])], [ctx.get_dtype(node.output[0])], list(node.output)
-        one = ctx.make_const(f"{node.name}/one", np.float32(1)).output[0]
-        erf = ctx.make_node("Erf", [node.input[0]], name=f"{node.name}/erf").output[0]
-        ctx.remove_node(node.name)
-        ctx.make_node("Sub", [one, erf], outputs=outputs, name=node.name, shapes=shapes, dtypes=dtypes)
 
 
 @tf_op("Einsum")
@@ -63,6 +50,32 @@ class Einsum:
             math.Einsum.version_12(ctx, node, **kwargs)
 
 
+STAND_IN = "stands_for_layer_normalization"
+
+
+def normalise(x, gamma, beta, epsilon: float):
+    """TensorFlow has no operation for it; one that has its inputs, and is not run, is told by its name."""
+    unused = tf.zeros([0])
+    return tf.raw_ops.FusedBatchNormV3(
+        x=x, scale=gamma, offset=beta, mean=unused, variance=unused, epsilon=epsilon, name=STAND_IN
+    ).y
+
+
+@tf_op("FusedBatchNormV3")
+class LayerNormalization:
+    @classmethod
+    def version_17(cls, ctx, node, **kwargs) -> None:
+        if STAND_IN not in node.name:
+            return nn.BatchNorm.version_9(ctx, node, **kwargs)
+        shapes, dtypes = [ctx.get_shape(node.output[0])], [ctx.get_dtype(node.output[0])]
+        options = {"axis": -1, "epsilon": node.get_attr_value("epsilon")}
+        inputs, outputs = node.input[:3], node.output[:1]
+        ctx.remove_node(node.name)
+        ctx.make_node(
+            "LayerNormalization", inputs, outputs=outputs, name=node.name, attr=options, shapes=shapes, dtypes=dtypes
+        )
+
+
 def lower(model: keras.Model, minimum: int, opset: int) -> onnx.ModelProto:
     """Batch and an open second axis become dynamic; `minimum` is of no use to this converter."""
     patch_tf2onnx()  # Keras's own mend of tf2onnx for NumPy 2
@@ -72,9 +85,11 @@ def lower(model: keras.Model, minimum: int, opset: int) -> onnx.ModelProto:
         input_signature=[tf.TensorSpec(shape, tf.float32)],
         autograph=False,
     )
+    with spelt(normalise, ranks=(4,)):
+        traced = function.get_concrete_function()
     # Freezing is what turns weights and captured constants into initialisers instead of graph inputs. The public
     # converter takes no frozen graph in memory, hence its inner function.
-    frozen = convert_variables_to_constants_v2(function.get_concrete_function(), lower_control_flow=False)
+    frozen = convert_variables_to_constants_v2(traced, lower_control_flow=False)
     names = frozen.inputs[0].name, frozen.outputs[0].name
     proto, _ = _convert_common(
         frozen.graph.as_graph_def(),

@@ -11,6 +11,7 @@ from keras.src import backend
 from torch.export import Dim
 
 from kerascola.errors import ExportError
+from kerascola.export.spelling import spelt
 
 # torch traces lengths for which no axis is down to one, as it may be after some halvings at the model's own minimum:
 # there it asks for a condition on the length, to which a dynamic one cannot be held. The graph itself has none, and is
@@ -39,7 +40,7 @@ def lower(model: keras.Model, minimum: int, opset: int) -> onnx.ModelProto:
     example = torch.randn(3, 2 * ROOM * minimum + 1 if second is None else second, *others)
     dynamic = {0: Dim("batch", min=1)} | ({1: Dim("length", min=ROOM * minimum)} if second is None else {})
     try:
-        with torch.no_grad(), gru_as_one_node():
+        with torch.no_grad(), gru_as_one_node(), spelt():
             program = torch.onnx.export(
                 module,
                 (example,),
