@@ -63,6 +63,8 @@ def normalise(x, gamma, beta, epsilon: float):
 
 @tf_op("FusedBatchNormV3")
 class LayerNormalization:
+    """What `normalise` stands for; any other is what it says."""
+
     @classmethod
     def version_17(cls, ctx, node, **kwargs) -> None:
         if STAND_IN not in node.name:
