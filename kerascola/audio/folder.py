@@ -4,9 +4,15 @@ import glob
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
+from heapq import merge
+from itertools import groupby, islice
 from pathlib import Path
+from typing import Literal
 
+from kerascola.audio.names import Names
 from kerascola.audio.read import SUFFIXES
+
+RUN = 50_000  # names that are sorted at a time
 
 
 def sounds(folder: Path) -> list[Path]:
@@ -14,12 +20,11 @@ def sounds(folder: Path) -> list[Path]:
     return list(map(Path, sound_names(folder)))
 
 
-def sound_names(folder: Path) -> list[str]:
-    """What `sounds` gives, where there may be millions: a Path takes four times the memory of its name."""
-    found: list[str] = []
-    for place, files in walk(folder):
-        found += [str(place)] if files is None else filter(is_sound, files)
-    return in_order_of_path(found)
+def sound_names(folder: Path) -> Iterator[str]:
+    """What `sounds` gives, where there may be millions."""
+    return in_order_of_path(
+        path for path, kind in walk(folder) if kind == "closed" or (kind == "file" and is_sound(path))
+    )
 
 
 def matching(pattern: str) -> list[Path]:
@@ -27,23 +32,36 @@ def matching(pattern: str) -> list[Path]:
     return list(map(Path, matching_names(pattern)))
 
 
-def matching_names(pattern: str) -> list[str]:
+def matching_names(pattern: str) -> Iterator[str]:
     """What `matching` gives, where there may be millions."""
+    return in_order_of_path(matches(pattern))
+
+
+def matches(pattern: str) -> Iterator[str]:
+    """In any order, and some more than once."""
     parts = Path(pattern).parts
     if "**" not in parts:
-        return in_order_of_path(str(path) for path in map(Path, glob.iglob(pattern)) if not leads_up(path))
+        yield from (str(path) for path in map(Path, glob.iglob(pattern)) if not leads_up(path))
+        return
     at = parts.index("**")
     roots = [Path(name) for name in glob.glob(str(Path(*parts[:at]))) if os.path.isdir(name)]
-    found: set[str] = set()
-    for folder, files in walk(*roots, hidden=False):
-        below = Path(glob.escape(str(folder)), *(parts[at + 1 :] or "*"))
-        found.update([str(folder)] if files is None else matching_names(str(below)))
-    return in_order_of_path(found)
+    for path, kind in walk(*roots, hidden=False):
+        if kind == "folder":
+            yield from matches(str(Path(glob.escape(path), *(parts[at + 1 :] or "*"))))
+        elif kind == "closed":
+            yield path
 
 
-def in_order_of_path(names: Iterable[str]) -> list[str]:
-    """Part by part, as paths are compared."""
-    return sorted(names, key=lambda name: name.replace(os.sep, "\0"))
+def in_order_of_path(names: Iterable[str]) -> Iterator[str]:
+    """Part by part, as paths are compared, and each once. What is sorted at a time is packed till all are known."""
+    left, runs = iter(names), list[Names]()
+    while run := sorted(islice(left, RUN), key=in_parts):
+        runs.append(Names(run))
+    return (name for name, _ in groupby(merge(*runs, key=in_parts)))
+
+
+def in_parts(name: str) -> str:
+    return name.replace(os.sep, "\0")
 
 
 def is_sound(path: str | Path) -> bool:
@@ -61,35 +79,33 @@ def leads_up(path: Path) -> bool:
     return path.is_symlink() and Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(path))
 
 
-def walk(*roots: Path, hidden: bool = True) -> Iterator[tuple[Path, list[str] | None]]:
-    """Each folder with what else is in it, or None where that cannot be seen.
+def walk(*roots: Path, hidden: bool = True) -> Iterator[tuple[str, Literal["folder", "file", "closed"]]]:
+    """All that is below the roots, and they themselves. What is "closed" is a folder that cannot be looked into.
 
     Links are followed, except up to where they are in. A folder that can be got to by several ways comes once, by one
     without links if there is one.
     """
-    seen: set[Path] = set()
-    plain, links = deque((root, Path(os.path.realpath(root))) for root in roots), deque[tuple[Path, Path]]()
+    seen: set[str] = set()
+    plain, links = [(str(root), os.path.realpath(root)) for root in reversed(roots)], deque[tuple[str, str]]()
     while plain or links:
-        folder, real = (plain or links).popleft()
+        folder, real = plain.pop() if plain else links.popleft()
         if real in seen:
             continue
         seen.add(real)
-        files: list[str] = []
-        begin = str(folder / "x")[:-1]  # of its files' paths
+        begin, linked = str(Path(folder, "x"))[:-1], list[str]()
         try:
             with os.scandir(folder) as entries:
-                inside = sorted((e.name, e.is_dir(follow_symlinks=False), e.is_symlink()) for e in entries)
+                yield folder, "folder"
+                for entry in entries:
+                    path = begin + entry.name
+                    if entry.name.startswith(".") and not hidden:
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        plain.append((path, os.path.join(real, entry.name)))
+                    elif entry.is_symlink() and os.path.isdir(path):
+                        linked.append(path)
+                    else:
+                        yield path, "file"
         except OSError:
-            yield folder, None
-            continue
-        for name, is_folder, is_link in inside:
-            path = begin + name
-            if name.startswith(".") and not hidden:
-                continue
-            if is_folder:
-                plain.append((folder / name, real / name))
-            elif not (is_link and os.path.isdir(path)):
-                files.append(path)
-            elif not leads_up(Path(path)):
-                links.append((Path(path), Path(os.path.realpath(path))))
-        yield folder, files
+            yield folder, "closed"
+        links.extend((path, os.path.realpath(path)) for path in sorted(linked) if not leads_up(Path(path)))

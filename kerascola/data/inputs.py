@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kerascola.audio.folder import matching_names, sound_names
+from kerascola.audio.names import Names
 from kerascola.data.manifest import list_in, listed
 from kerascola.errors import AudioError
 
@@ -26,10 +27,10 @@ class Part(NamedTuple):
 
 
 class Inputs:
-    """A sequence of parts, at little more than the memory of their paths."""
+    """A sequence of parts, each in the memory of four numbers and what its path differs by from the one before."""
 
     def __init__(self, parts: Iterable[Part] = ()) -> None:
-        self.paths: list[str] = []
+        self.paths = Names()
         self.starts, self.ends = array("d"), array("d")
         for part in parts:
             self.append(part)
@@ -51,10 +52,13 @@ class Inputs:
         """Of their files in bytes, 0 where there is none."""
         return np.fromiter(map(size, self.paths), np.float64, len(self))
 
+    def __iter__(self) -> Iterator[Part]:
+        return map(self.__getitem__, range(len(self)))
+
     def digest(self) -> str:
         """Changes with the paths and with the parts of them."""
         found = hashlib.blake2b(digest_size=16)
-        for part in map(self.__getitem__, range(len(self))):
+        for part in self:
             found.update(f"{part!r}\n".encode())
         return found.hexdigest()
 
@@ -62,21 +66,33 @@ class Inputs:
 def inputs(names: Sequence[str]) -> Inputs:
     """Each file once, and each row of a list that says a part of one. A named file is taken as it is, a folder gives
     the files with a suffix of sound."""
-    found, whole = Inputs(), set()
+    found = Inputs()
     for name in names:
-        nothing = True
+        before = len(found)
         for part in parts_of(name):
-            nothing = False
-            if part == Part(part.path):
-                if part.path in whole:
-                    continue
-                whole.add(part.path)
             found.append(part)
-        if nothing:
+        if len(found) == before:
             kind = "folder" if os.path.isdir(name) else "list"
             what = "a pattern that matches none" if is_pattern(name) else f"a {kind} that holds none"
             raise AudioError(f"{name}: expected audio files, received {what}. Check the path")
-    return found
+    return each_once(found)
+
+
+def each_once(parts: Inputs) -> Inputs:
+    """Without what is a whole file again."""
+    marks = np.fromiter((hash(part.path) if part == Part(part.path) else 0 for part in parts), np.int64, len(parts))
+    ordered = np.sort(marks[marks != 0])
+    again = set(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
+    if not again:
+        return parts
+    left, seen = Inputs(), set()
+    for mark, part in zip(marks.tolist(), parts, strict=True):
+        if mark in again and part == Part(part.path):
+            if part.path in seen:
+                continue
+            seen.add(part.path)
+        left.append(part)
+    return left
 
 
 def parts_of(name: str) -> Iterator[Part]:

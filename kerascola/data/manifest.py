@@ -129,8 +129,10 @@ def table(file: Path) -> Iterator[tuple[int, Any]]:
 
 
 def json_lines(file: Path) -> Iterator[tuple[int, Any]]:
-    for number, line in enumerate(file.read_bytes().splitlines(), 1):
-        if line.strip():
+    with file.open("rb") as lines:
+        for number, line in enumerate(map(bytes.strip, lines), 1):
+            if not line:
+                continue
             try:
                 record = json.loads(line)
                 yield number, record if isinstance(record, dict) else f"expected an object, received {line[:40]!r}"
