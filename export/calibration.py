@@ -20,6 +20,7 @@ from kerascola.runtime.metadata import Metadata
 WINDOWS = 256  # half to calibrate, half to judge
 LEAST = 32
 AT_A_TIME = 16
+POINTS = 0.5  # of accuracy that may be lost, where labels are given
 CUT = 4  # one of so many synthesised sounds ends in digital silence, which recordings have and they have not
 
 
@@ -29,6 +30,7 @@ class Sounds:
     calibration: np.ndarray  # float32 [n, samples]
     judged: np.ndarray  # others
     accuracy: Callable[[Path], float] | None = None  # of a probe on the embeddings of an .onnx file, where labels are
+    clips: int = 0  # that it is measured on
     track: Track = untracked  # of what is long
 
 
@@ -42,8 +44,8 @@ def sounds_for(metadata: Metadata, asked: Quantize) -> Iterator[Sounds | None]:
     else:
         what, waves = "synthesised sounds", synthesised(metadata)
     with tempfile.TemporaryDirectory() as cache:
-        judge = accuracy_on(asked.labels, metadata, Path(cache), asked.track) if asked.labels else None
-        yield Sounds(what, waves[::2], waves[1::2], judge, asked.track)
+        judge, clips = accuracy_on(asked.labels, metadata, Path(cache), asked.track) if asked.labels else (None, 0)
+        yield Sounds(what, waves[::2], waves[1::2], judge, clips, asked.track)
 
 
 def windows_of(data: str, metadata: Metadata, track: Track) -> np.ndarray:
@@ -86,19 +88,46 @@ def synthesised(metadata: Metadata) -> np.ndarray:
     return waves
 
 
-def accuracy_on(data: str, metadata: Metadata, cache: Path, track: Track) -> Callable[[Path], float]:
+def accuracy_on(data: str, metadata: Metadata, cache: Path, track: Track) -> tuple[Callable[[Path], float], int]:
+    """And on how many clips it is measured."""
+    from kerascola.data.draws import unlabelled
     from kerascola.data.sets import kin
     from kerascola.evaluation.embeddings import embeddings
     from kerascola.evaluation.folds import folds_of
     from kerascola.evaluation.trials import Amount, Settings, Task, trial
 
-    recordings = Recordings(data, metadata.sample_rate)
+    recordings = readable(Recordings(data, metadata.sample_rate, SKIP), track)
+    if unlabelled(recordings.labels).all():
+        raise ExportError(
+            f"{data} has no labels: expected --labels of a folder for each class, or a list with a column `label`"
+        )
     settings = Settings(("linear",))
     task = Task(recordings.labels, kin(recordings), recordings.classes, tuple(folds_of(recordings, None)), settings)
+    clips = len(task.tested)
+    if clips * POINTS < 100:
+        warnings.warn(
+            f"{data}: accuracy is measured on {clips} clips, where one is {100 / clips:.1f} points: {100 / POINTS:.0f} "
+            f"or more would tell {POINTS} points",
+            stacklevel=2,
+        )
 
     def accuracy(path: Path) -> float:
         vectors = embeddings(Embedder(path), recordings, cache, track).vectors
         scores = trial(vectors, task, "linear", Amount(), 0).scores
         return float((scores.argmax(axis=1) == task.labels[task.tested]).mean())
 
-    return accuracy
+    return accuracy, clips
+
+
+def readable(recordings: Recordings, track: Track) -> Recordings:
+    """Without those that break off, which are told, so that all files are judged by the same ones."""
+    from kerascola.evaluation.embeddings import decoded
+
+    fine = np.ones(len(recordings), bool)
+    for number, sound in enumerate(track(decoded(recordings, 0), len(recordings), "recordings")):
+        if isinstance(sound, AudioError):
+            recordings.skip(str(sound))
+            fine[number] = False
+    if not fine.any():
+        raise ExportError(f"{recordings.source}: none of its {len(recordings)} recordings can be read (see above)")
+    return recordings.where(fine)

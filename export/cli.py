@@ -158,7 +158,11 @@ def told(out: Path, metadata: "Metadata") -> Iterator[str]:
             f"least cosine {found['min_cosine']:.7f}"
         )
     if "int8_cosine" in found:
-        lost = f", {found['int8_points_lost']:.2f} points of accuracy lost" if "int8_points_lost" in found else ""
+        lost = (
+            f", {found['int8_points_lost']:.2f} points of accuracy lost on {found['int8_clips']} clips"
+            if "int8_points_lost" in found
+            else ""
+        )
         yield (
             f"int8, {found['int8_share']:.0%} of the weights, held to float32: cosine {found['int8_cosine']:.4f} on "
             f"average, {found['int8_least_cosine']:.4f} at least{lost}"

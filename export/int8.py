@@ -17,12 +17,11 @@ import onnxruntime
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from kerascola.errors import ExportError
-from kerascola.export.calibration import Sounds
+from kerascola.export.calibration import POINTS, Sounds
 from kerascola.runtime.metadata import Metadata
 from kerascola.runtime.session import INPUT, OUTPUT
 
 MEAN, LEAST = 0.99, 0.95  # cosines to float32's embeddings, both less the mean of float32's
-POINTS = 0.5  # of accuracy that may be lost, where labels are given
 WEIGHTS = 0.5  # that are in int8, at least, or it is not worth it
 HEAVY = ("Conv", "MatMul", "Gemm")
 KINDS = (*HEAVY, "Add", "Mul", "MaxPool")
@@ -135,7 +134,7 @@ def quantised(
         )
         facts = {"int8_cosine": found.mean, "int8_least_cosine": found.least, "int8_share": work.share(kept)}
         if found.lost is not None:
-            facts["int8_points_lost"] = found.lost
+            facts |= {"int8_points_lost": found.lost, "int8_clips": sounds.clips}
         return onnx.load(path), facts
 
 

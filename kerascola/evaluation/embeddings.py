@@ -118,8 +118,13 @@ def decoded(recordings: Recordings, first: int) -> Iterator[np.ndarray | AudioEr
 def say(missing: dict[int, str], recordings: Recordings, embedder: Embedder) -> None:
     if not missing:
         return
-    lines = [f"{recordings.paths[number]}: {reason}" for number, reason in sorted(missing.items())]
+    lines = []
+    for number, reason in sorted(missing.items()):
+        path = str(recordings.paths[number])
+        lines.append(reason if reason.startswith(path) else f"{path}: {reason}")
     message = f"{len(missing)} of {len(recordings)} recordings gave no embedding by {embedder.path}:\n{listing(lines)}"
-    if len(missing) == len(recordings) or recordings.on_bad_file == FAIL:
+    if len(missing) == len(recordings):
+        raise DataError(f"{message}\nMend them, or take others")
+    if recordings.on_bad_file == FAIL:
         raise DataError(f"{message}\nMend or remove them, or go on without: --on-bad-file skip")
     warnings.warn(message, stacklevel=3)

@@ -59,7 +59,7 @@ def by_split(recordings: Recordings, known: np.ndarray, share: float, seed: int)
     if TRAIN not in names or not tests:
         raise DataError(
             f"{recordings.source} has the splits {', '.join(names)}: expected one named {TRAIN} and one to test on. "
-            "Without regard to them: --folds 5"
+            "Rename them, or have `kerascola probe` take no regard of them: --folds 5"
         )
     if outside := (known & (splits == "")).sum():
         warnings.warn(f"{recordings.source}: {outside} recordings are of no split, and left out", stacklevel=3)

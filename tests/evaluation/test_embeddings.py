@@ -109,8 +109,9 @@ def test_stopped_it_goes_on(place, embedder, monkeypatch, torn):
 def test_what_gives_none_fails_by_name_once_the_others_are_kept_or_is_said(place, embedder):
     recordings = Recordings(place / "sounds", RATE)
     (place / "sounds/4.wav").write_bytes((place / "sounds/4.wav").read_bytes()[:44])
-    with pytest.raises(DataError, match=r"1 of 9 recordings gave no embedding(.|\n)*4\.wav(.|\n)*--on-bad-file skip"):
+    with pytest.raises(DataError, match=r"1 of 9 recordings gave no embedding(.|\n)*--on-bad-file skip") as told:
         embeddings(embedder, recordings, place / "cache")
+    assert str(told.value).count("4.wav") == 1
     given = len(embedder.given)
     recordings.on_bad_file = "skip"
     with pytest.warns(UserWarning, match="1 of 9 recordings gave no embedding"):
@@ -124,8 +125,9 @@ def test_embeddings_that_are_no_numbers_are_named(place):
     embedder = Embedder(write_statistics_model(place / "model.onnx", logarithm=True))
     for path in (place / "sounds").iterdir():
         soundfile.write(path, np.zeros(5000), RATE)
-    with pytest.raises(DataError, match=r"9 of 9 recordings gave no embedding(.|\n)*expected finite embeddings"):
+    with pytest.raises(DataError, match=r"9 of 9 recordings gave (.|\n)*expected finite embeddings") as told:
         embeddings(embedder, Recordings(place / "sounds", RATE), place / "cache")
+    assert "go on without" not in str(told.value)  # there would be none
 
 
 def test_one_process_at_a_time(place, embedder, monkeypatch):

@@ -1,6 +1,7 @@
 """Layers in int8: what is written, what it is held to, and when it is refused."""
 
 import shutil
+import warnings
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ from models_for_tests import metadata_of, narrow_embedder, randomise
 
 from kerascola import Embedder
 from kerascola.data.made import write_sounds
+from kerascola.data.recordings import untracked
 from kerascola.dsp.log_mel import LogMel
 from kerascola.errors import ExportError
 from kerascola.export import probes
@@ -220,8 +222,41 @@ def test_a_probe_tells_what_was_lost(recordings, tmp_path):
     deaf = keras.models.clone_model(model)
     deaf.set_weights([0 * np.array(w) for w in model.get_weights()])
     export_onnx(deaf, metadata, tmp_path / "deaf.onnx", quiet, compare=False)
-    accuracy = accuracy_on(str(recordings), metadata, tmp_path / "cache", lambda things, total, unit: things)
+    with pytest.warns(UserWarning, match="measured on 12 clips, where one is 8.3 points: 200 or more"):
+        accuracy, clips = accuracy_on(str(recordings), metadata, tmp_path / "cache", untracked)
+    assert clips == 12  # a fifth of them
     assert accuracy(tmp_path / "good.onnx") > accuracy(tmp_path / "deaf.onnx") + 0.2
+
+
+@pytest.mark.once("reads and draws, with NumPy")
+def test_enough_clips_are_judged_by_without_a_warning(recordings, tmp_path):
+    rows = [f"{path},{path.parent.name}" for path in sorted(recordings.rglob("*.wav"))] * 17
+    (tmp_path / "list.csv").write_text("\n".join(["path,label", *rows]))
+    metadata = narrow_embedder("small", "log_mel")[1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert accuracy_on(str(tmp_path / "list.csv"), metadata, tmp_path, untracked)[1] >= 200
+
+
+@pytest.mark.once("reads and draws, with NumPy")
+def test_labels_that_cannot_be_judged_by(recordings, tmp_path):
+    """What is said names no option that the command has not."""
+    metadata = narrow_embedder("small", "log_mel")[1]
+    with pytest.raises(ExportError, match="low has no labels: expected --labels of a folder for each class") as told:
+        flat = shutil.copytree(next(path for path in recordings.iterdir() if path.is_dir()), tmp_path / "low")
+        accuracy_on(str(flat), metadata, tmp_path, untracked)
+    assert "--label " not in str(told.value)
+    some = shutil.copytree(recordings, tmp_path / "some")
+    first, *others = sorted(some.rglob("*.wav"))
+    soundfile.write(first.with_suffix(".flac"), soundfile.read(first)[0], 16000)
+    cut(first.with_suffix(".flac"))
+    first.write_text("no sound")
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        accuracy, clips = accuracy_on(str(some), metadata, tmp_path, untracked)
+    said = "\n".join(str(each.message) for each in warned)
+    assert said.count(first.name) == 1 and said.count(first.with_suffix(".flac").name) == 1
+    assert "--on-bad-file" not in said and clips == 12
 
 
 @pytest.mark.once("it is the same command")
@@ -235,5 +270,5 @@ def test_the_command_says_what_was_held_and_refuses_what_it_cannot(recordings, t
     assert "int8 is for the format onnx" in capsys.readouterr().err
     assert main([file, "--quantize", "int8", *asked]) == 0
     told = capsys.readouterr().out
-    assert "its graph in float32 verified against Keras" in told and "points of accuracy lost" in told
+    assert "its graph in float32 verified against Keras" in told and "points of accuracy lost on 12 clips" in told
     assert onnxruntime.InferenceSession(str(tmp_path / "m.onnx")).get_outputs()[0].name == "embedding"
