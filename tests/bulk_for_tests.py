@@ -16,8 +16,9 @@ PATHS = [f"sounds/{n}.wav" for n in range(len(LENGTHS))]
 
 
 def sounds_in(folder: Path) -> Path:
-    """model.onnx and sounds/0.wav to 9.wav."""
+    """model.onnx, sounds/0.wav to 9.wav, and gone.wav, which leads nowhere."""
     write_statistics_model(folder / "model.onnx")
+    (folder / "gone.wav").symlink_to("nowhere.wav")
     (folder / "sounds").mkdir()
     for number, samples in enumerate(LENGTHS):
         sound = np.random.default_rng(number).uniform(-0.5, 0.5, samples)

@@ -21,14 +21,15 @@ import pyarrow
 import kerascola
 from kerascola.data.embedded import Watch, decoded, kept, too_large
 from kerascola.data.embedding_table import About, Failed, about, table, write_errors
-from kerascola.data.files import alone, write_whole
+from kerascola.data.files import alone, becoming, partial, strange_in
 from kerascola.data.inputs import Inputs
-from kerascola.errors import DataError, listing
+from kerascola.errors import DataError, listing, shown
 from kerascola.runtime.clip import Pieces
 from kerascola.runtime.corpus import in_order
 from kerascola.runtime.embedder import Embedder
 
 SETTINGS, ERRORS, LOCK = "settings.json", "errors.parquet", ".lock"  # in the folder beside
+PARTS = "part-*.parquet"
 PARTIAL, PARTIAL_ERRORS = ".partial", ".partial-errors"
 FORMAT = 1  # another where the same settings would give other bytes
 SAID = {"dtype": "--dtype", "batch_size": "--batch-size", "threads": "--threads", "shard_windows": "--shard-windows"}
@@ -118,7 +119,7 @@ def begin(out: Path, asked: dict[str, Any]) -> None:
     beside = run_folder(out)
     told = beside / SETTINGS
     if out.is_dir() and told.is_file():
-        if wrong := differences(json.loads(told.read_bytes()), asked):
+        if wrong := differences(read_settings(told), asked):
             raise DataError(
                 f"{out} was begun with other settings:\n{listing(wrong)}\n"
                 "Go on with those, choose another --out, or begin anew: --overwrite"
@@ -126,8 +127,23 @@ def begin(out: Path, asked: dict[str, Any]) -> None:
         return
     shutil.rmtree(beside / ERRORS, ignore_errors=True)
     (beside / ERRORS).mkdir()
-    write_whole(told, json.dumps(asked, indent=1).encode())
+    with becoming(told, partial(told)) as file:
+        file.write(json.dumps(asked, indent=1).encode())
     out.mkdir()
+
+
+def read_settings(told: Path) -> dict[str, Any]:
+    """Others may have written there, or a disk have lost what it said it had."""
+    try:
+        found = json.loads(told.read_bytes())
+    except ValueError as error:
+        found = error
+    if not isinstance(found, dict):
+        raise DataError(
+            f"{told}: expected the settings that the shards were begun with, received {shown(found)}. Choose another "
+            "--out, or begin anew: --overwrite"
+        )
+    return found
 
 
 def differences(told: dict[str, Any], asked: dict[str, Any]) -> list[str]:
@@ -152,11 +168,16 @@ def differences(told: dict[str, Any], asked: dict[str, Any]) -> list[str]:
 
 
 def remove(out: Path) -> None:
-    """What was written, and no more: a folder that holds other things stays, with them."""
+    """What was written; a folder that holds other things stays as it is."""
     if out.is_file():
         return out.unlink()
     if out.is_dir():
-        for path in out.glob("part-*.parquet"):
+        if strange := strange_in(out, [PARTS]):
+            raise DataError(
+                f"{out} holds {', '.join(strange[:3])}, which this command did not write, so it is not replaced. "
+                "Move that away, or choose another --out"
+            )
+        for path in out.glob(PARTS):
             path.unlink()
         out.rmdir()
 

@@ -5,6 +5,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,6 +35,22 @@ def content(parts: Iterable[tuple[Path, float, float | None]]) -> str:
         known = os.path.realpath(path), status.st_size, status.st_mtime_ns, start, end
         digest.update(repr(known).encode())
     return digest.hexdigest()
+
+
+def strange_in(folder: Path, ours: Iterable[str]) -> list[str]:
+    """What else a folder holds, which would be lost if it were replaced. `ours` are patterns of paths in it."""
+    patterns = [pattern.split("/") for pattern in ours]
+    found = []
+    for place, folders, files in os.walk(folder, onerror=refused):
+        for name in [*files, *(each for each in folders if os.path.islink(os.path.join(place, each)))]:
+            path = Path(place, name).relative_to(folder)
+            if not any(len(path.parts) == len(p) and all(map(fnmatchcase, path.parts, p)) for p in patterns):
+                found.append(path.as_posix())
+    return sorted(found)
+
+
+def refused(error: OSError) -> None:
+    raise error
 
 
 @contextmanager

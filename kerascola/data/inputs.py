@@ -65,9 +65,13 @@ class Inputs:
 
 def inputs(names: Sequence[str]) -> Inputs:
     """Each file once, and each row of a list that says a part of one. A named file is taken as it is, a folder gives
-    the files with a suffix of sound."""
+    the files with a suffix of sound. What is named and not there is a slip, which a table of it would only keep."""
     found = Inputs()
     for name in names:
+        if not is_pattern(name) and not os.path.lexists(name):
+            raise AudioError(
+                f"{name}: no such file or folder. Expected audio files, folders, patterns or lists: check the path"
+            )
         before = len(found)
         for part in parts_of(name):
             found.append(part)

@@ -103,6 +103,16 @@ def test_nothing_readable(place, capsys):
     assert table()["path"] == [] and table("e.run/errors.parquet")["path"] == ["gone.wav"]
 
 
+def test_a_name_of_nothing_is_refused_before_anything_is_written(place, capsys):
+    """So that the name put right is not another corpus than the one that was begun."""
+    before = sorted(os.listdir())
+    for wrong in ("synn", "sounds/0.wv"):
+        assert embed("sounds", wrong) == 1
+        assert f"{wrong}: no such file or folder" in capsys.readouterr().err
+    assert sorted(os.listdir()) == before
+    assert embed("sounds") == 0
+
+
 def test_a_file_that_breaks_off_gives_no_rows(place, monkeypatch):
     """It is known at its end, when windows of it have been embedded."""
     from kerascola.audio import read
@@ -169,6 +179,8 @@ def test_embeddings_do_not_depend_on_shards(place):
 
 
 def test_more_errors_than_are_said(place, capsys):
+    for n in range(30):
+        Path(f"gone{n}.wav").symlink_to("nowhere.wav")
     assert embed(*(f"gone{n}.wav" for n in range(30))) == 1
     error = capsys.readouterr().err
     assert error.count("skipped gone") == 20 and "skipped more, which the table of errors names" in error

@@ -94,7 +94,7 @@ def change_a_file():
         (["--threads", "1"], None, "expected --threads 0, received 1"),
         (["--shard-windows", "4"], None, "expected --shard-windows 5, received 4"),
         (["--frames"], None, "expected no --frames"),
-        (["more.wav"], None, "expected the same 10 files, received 11"),
+        (["gone.wav"], None, "expected the same 10 files, received 11"),
         ([], change_the_model, "expected the model model.onnx as it was"),
         ([], change_a_file, "some of another size"),
     ],
@@ -127,6 +127,47 @@ def test_what_others_wrote_is_kept(place, capsys):
     assert not Path("file.run").exists() and not Path("beside.parquet").exists()
     assert embed("sounds", "--overwrite", out="file.parquet") == 0
     assert table("file.parquet")["path"] == PATHS
+
+
+def test_what_others_put_among_the_shards_is_kept(place, capsys):
+    """And the shards with it, so that the command can be given again."""
+    assert embed("sounds", "--shard-windows", "5") == 0
+    before = bytes_of("e")
+    Path("e.parquet/notes").mkdir()
+    Path("e.parquet/notes/a.txt").write_text("precious")
+    assert embed("sounds", "--overwrite") == 1
+    assert "e.parquet holds notes/a.txt, which this command did not write" in capsys.readouterr().err
+    assert bytes_of("e") == {**before, "notes/a.txt": b"precious"}
+
+
+@pytest.mark.parametrize("settings", ["", "[]", "\xff", '{"model": '])
+def test_damaged_settings_are_named(place, capsys, settings):
+    assert embed("sounds") == 0
+    before = bytes_of("e")
+    Path("e.run/settings.json").write_text(settings, encoding="latin-1")
+    assert embed("sounds") == 1
+    error = capsys.readouterr().err
+    assert "e.run/settings.json: expected the settings" in error and "--overwrite" in error
+    assert embed("sounds", "--overwrite") == 0
+    assert bytes_of("e") == before
+
+
+def test_settings_are_on_the_disk_before_they_take_their_name(place, monkeypatch):
+    """Else a power cut could leave them empty beside whole shards."""
+    synced, sync, replace, named = [], os.fsync, os.replace, {}
+
+    def fsync(number):
+        synced.append(os.fstat(number).st_ino)
+        sync(number)
+
+    def take(before, after):
+        named[Path(after).name] = os.stat(before).st_ino in synced
+        replace(before, after)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", take)
+    assert embed("sounds") == 0
+    assert named["settings.json"] and all(named.values())
 
 
 def test_two_at_once(place, capsys):

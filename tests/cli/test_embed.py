@@ -75,6 +75,7 @@ def test_a_file_with_a_bracket_in_its_name_is_a_file(place):
 
 def test_unreadable_files_are_named_and_the_others_saved(place, capsys):
     Path("sounds/broken.wav").write_text("not sound")
+    Path("gone.wav").symlink_to("nowhere.wav")
     assert main(["embed", "model.onnx", "sounds", "gone.wav", "--out", "e.npz"]) == 1
     written = capsys.readouterr()
     assert "skipped sounds/broken.wav: " in written.err and "skipped gone.wav: " in written.err
@@ -85,6 +86,7 @@ def test_unreadable_files_are_named_and_the_others_saved(place, capsys):
 
 
 def test_nothing_readable_writes_nothing(place, capsys):
+    Path("gone.wav").symlink_to("nowhere.wav")
     assert main(["embed", "model.onnx", "gone.wav", "--out", "e.npz"]) == 1
     assert "none of 1 files could be read" in capsys.readouterr().err
     assert not Path("e.npz").exists()
@@ -111,6 +113,7 @@ def test_what_exists_is_kept_unless_told(place, capsys):
     assert main(["embed", "model.onnx", "sounds", "--out", "e.npz"]) == 1
     assert "e.npz exists" in capsys.readouterr().err
     assert Path("e.npz").read_text() == "precious"
+    Path("gone.wav").symlink_to("nowhere.wav")
     assert main(["embed", "model.onnx", "gone.wav", "--out", "e.npz", "--overwrite"]) == 1
     assert Path("e.npz").read_text() == "precious"
     assert main(["embed", "model.onnx", "sounds", "--out", "e.npz", "--overwrite"]) == 0
