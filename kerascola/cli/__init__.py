@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 import kerascola
+from kerascola.cli.unwound import unwound
 from kerascola.errors import KerascolaError
 
 # Each is a module here with add_arguments(parser), run(args) and a docstring, its help.
@@ -40,7 +41,8 @@ def guarded(command: str | None, run: Callable[[], int]) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: a file's name need not be UTF-8
     warnings.formatwarning = plain
     try:
-        return run()
+        with unwound():
+            return run()
     except KerascolaError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
