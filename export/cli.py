@@ -125,6 +125,14 @@ def deployments(args: argparse.Namespace, model: Path, out: Path) -> list[Callab
         raise ExportError(f"--triton and --web are for the format onnx or {ALL}, received {args.format}")
     from kerascola.export.triton import check_repository, write_repository
     from kerascola.export.web import check_folder, write_page
+    from kerascola.runtime.metadata import load_metadata
+
+    known = load_metadata(model)
+    if known and known.heads:
+        raise ExportError(
+            f"--triton and --web are for models that take sound, received {model}, which is a head: leave them out, "
+            "or export its model with it by --head"
+        )
 
     name = out.stem if args.format == "onnx" else model.stem
     onnx = out if args.format == "onnx" else out / f"{name}.onnx"

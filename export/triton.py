@@ -2,17 +2,16 @@
 
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from kerascola.errors import ExportError
-from kerascola.export.place import put
+from kerascola.export.place import beside, check_only, put
 from kerascola.runtime.embedder import Embedder
 from kerascola.runtime.metadata import Metadata
 from kerascola.runtime.session import INPUT, OUTPUT, outputs_of
 
-CONFIG = "config.pbtxt"
+CONFIG, MODEL, LABELS = "config.pbtxt", "1/model.onnx", "-labels.txt"
 MOST = 32  # windows that are computed together
 WAIT = 1000  # microseconds for others of the same length
 TOLD = ("sample_rate", "window_samples", "hop_samples", "min_samples")  # what a client must know
@@ -26,6 +25,8 @@ def check_repository(repository: Path, name: str, overwrite: bool) -> None:
     if there.exists() and not (overwrite and (there / CONFIG).is_file()):
         what = "replace it by --overwrite" if (there / CONFIG).is_file() else "which is no model of Triton"
         raise ExportError(f"{there} is there already: {what}, or name another repository by --triton")
+    if there.exists():
+        check_only(there, [CONFIG, MODEL, f"*{LABELS}"], "what is put there", "--triton")
 
 
 def write_repository(onnx: Path, repository: Path, name: str) -> Path:
@@ -34,10 +35,10 @@ def write_repository(onnx: Path, repository: Path, name: str) -> Path:
     new = not repository.exists()
     repository.mkdir(exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(prefix=".partial-", dir=repository) as folder:
-            made = Path(folder) / name
-            (made / "1").mkdir(parents=True)
-            shutil.copyfile(onnx, made / "1" / "model.onnx")
+        with beside(repository / name) as folder:
+            made = folder / name
+            (made / MODEL).parent.mkdir(parents=True)
+            shutil.copyfile(onnx, made / MODEL)
             (made / CONFIG).write_text("\n".join(config(metadata, name)) + "\n", encoding="utf-8")
             for head, classes in metadata.heads.items():
                 labels = [" ".join(label.split()) for label in classes.labels]
@@ -69,7 +70,7 @@ def config(metadata: Metadata, name: str) -> Iterator[str]:
 
 
 def labels_of(head: str) -> str:
-    return f"{head or 'head'}-labels.txt"
+    return f"{head or 'head'}{LABELS}"
 
 
 def text(value: str) -> str:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 import time
+import zipfile
 
 import numpy as np
 import onnx_models
@@ -103,9 +104,43 @@ def test_what_fails_leaves_nothing(write, tmp_path, onnx, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("shutil.copyfile", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match="No space") as told:
         write(onnx, tmp_path / "out", "model")
+    assert told.value.filename == str(tmp_path / "out" / ("model" * (write is triton.write_repository)))
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+
+
+def test_another_version_of_a_model_is_not_lost(onnx, tmp_path):
+    triton.write_repository(onnx, tmp_path / "models", "m")
+    (tmp_path / "models/m/2").mkdir()
+    (tmp_path / "models/m/2/model.onnx").write_text("precious")
+    with pytest.raises(ExportError, match="m holds 2/model.onnx, which .* name another by --triton"):
+        triton.check_repository(tmp_path / "models", "m", True)
+
+
+def test_what_npm_installed_beside_a_page_stays(onnx, tmp_path):
+    page = web.write_page(onnx, tmp_path / "page", "old")
+    for name in ("package.json", "package-lock.json", "node_modules/onnxruntime-web/ort.js"):
+        (tmp_path / "page" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "page" / name).write_text("npm's")
+    web.check_folder(tmp_path / "page", True)
+    web.write_page(onnx, tmp_path / "page", "new")
+    assert "<h1>new</h1>" in page.read_text()
+    assert (tmp_path / "page/node_modules/onnxruntime-web/ort.js").read_text() == "npm's"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.onnx", "page"]
+    (tmp_path / "page" / "thesis.tex").write_text("years")
+    with pytest.raises(ExportError, match="more than a page"):
+        web.check_folder(tmp_path / "page", True)
+
+
+@pytest.mark.parametrize("option", ["--triton", "--web"])
+def test_a_head_alone_is_refused_before_it_is_exported(option, tmp_path, capsys):
+    known = dataclasses.asdict(dataclasses.replace(onnx_models.METADATA, heads={"": Classes(("a", "b"))}))
+    with zipfile.ZipFile(tmp_path / "head.keras", "w") as archive:
+        archive.writestr("kerascola.json", json.dumps(known))
+    assert main([str(tmp_path / "head.keras"), option, str(tmp_path / "there")]) == 1
+    assert "head.keras, which is a head" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["head.keras"]
 
 
 def test_other_formats_are_refused(tmp_path, capsys):

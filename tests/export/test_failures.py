@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import signal
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +17,7 @@ from kerascola.errors import ExportError
 from kerascola.export import formats as known_formats
 from kerascola.export import onnx_file, openvino_folder, rebuilt
 from kerascola.export.artefact import export_file
+from kerascola.export.cli import main
 from kerascola.export.formats import FORMATS
 
 ALL = (*FORMATS, "all")
@@ -75,15 +78,36 @@ def export(small, tmp_path, served):
     return lambda format: export_file(small.path, tmp_path / "out", format, lambda line: None, {})
 
 
+OLD = {"saved_model": "variables/variables.index", "openvino": "model.bin", "all": "odd [name].onnx"}
+TELLS = json.dumps({"kerascola": "old", "artefacts": [{"files": [{"path": OLD["all"]}]}]})
+
+
 def earlier(tmp_path, format):
     """A good artefact at the place."""
     within = known_formats.format_of(format).within
     if not within:
         (tmp_path / "out").write_text("old")
     else:
-        (tmp_path / "out").mkdir()
-        (tmp_path / "out" / within).write_text('{"kerascola": "old"}' if format == "all" else "old")
-        (tmp_path / "out" / "old").write_text("old")
+        (tmp_path / "out" / OLD[format]).parent.mkdir(parents=True)
+        (tmp_path / "out" / within).write_text(TELLS if format == "all" else "old")
+        (tmp_path / "out" / OLD[format]).write_text("old")
+
+
+def terminated(embeddings):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return embeddings
+
+
+@pytest.mark.once("a signal ends each alike")
+@pytest.mark.parametrize("format", ALL)
+def test_a_command_that_is_terminated_changes_nothing(format, small, served, tmp_path):
+    earlier(tmp_path, format)
+    (tmp_path / "out").rename(out := tmp_path / f"out{known_formats.format_of(format).ending}")
+    before = contents(tmp_path)
+    served.change = terminated
+    with pytest.raises(SystemExit) as ended:
+        main([str(small.path), "--format", format, "--out", str(out), "--overwrite"])
+    assert ended.value.code == 143 and contents(tmp_path) == before
 
 
 def off(embeddings):
@@ -167,6 +191,21 @@ def test_what_is_no_artefact_is_not_replaced(format, export, tmp_path):
     (tmp_path / "out" / "thesis.tex").write_text("years")
     before = contents(tmp_path)
     with pytest.raises(ExportError, match="is not a .*, so it is not replaced"):
+        export(format)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("strange", ["notes.txt", "variables/deeper/variables.index", "link"])
+@pytest.mark.parametrize("format", OLD)
+def test_what_is_in_an_artefact_beside_it_is_not_lost(format, strange, export, tmp_path):
+    earlier(tmp_path, format)
+    (tmp_path / "out" / strange).parent.mkdir(parents=True, exist_ok=True)
+    if strange == "link":
+        (tmp_path / "out" / strange).symlink_to(tmp_path)
+    else:
+        (tmp_path / "out" / strange).write_text("years")
+    before = contents(tmp_path)
+    with pytest.raises(ExportError, match=f"out holds {strange}, which .* does not, so it is not replaced"):
         export(format)
     assert contents(tmp_path) == before
 
