@@ -9,18 +9,18 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerascola.errors import ExportError
+from kerascola.errors import ExportError, KerascolaError
 from kerascola.export.calibration import sounds_for
 from kerascola.export.everything import export_all
 from kerascola.export.formats import ALL, BY_GRAPH, FORMATS, check_installed, check_place, format_of
-from kerascola.export.heads import load_heads
+from kerascola.export.heads import check_names, load_heads
 from kerascola.export.onnx_file import Say, export_head, export_onnx, measure_of
 from kerascola.export.openvino_folder import export_openvino
 from kerascola.export.quantize import NOT_AT_ALL, Quantize
 from kerascola.export.rebuilt import export_rebuilt
 from kerascola.models.embedder import load_embedder
 from kerascola.models.heads import classes_of
-from kerascola.runtime.metadata import Metadata
+from kerascola.runtime.metadata import Metadata, of_tree
 
 NEEDED = ("sample_rate", "window_samples", "min_samples")
 
@@ -36,6 +36,7 @@ def export_file(
 ) -> Metadata:
     """`heads` are Keras files by the names that they get."""
     format_of(format)
+    check_names(heads)
     half, int8 = quantize.to == "fp16", quantize.to == "int8"
     if int8 and format != "onnx":
         raise ExportError(f"int8 is for the format onnx, received {format}: leave --quantize out, or take fp16")
@@ -82,21 +83,28 @@ def check(model: keras.Model, path: Path) -> None:
 def complete(found: Metadata | None, known: dict[str, Any], dimension: int, path: Path) -> Metadata:
     known = {name: value for name, value in known.items() if value is not None}
     if found:
-        return dataclasses.replace(found, **known)
+        return possible(dataclasses.replace(found, **known))
     missing = [f"--{name.replace('_', '-')}" for name in NEEDED if name not in known]
     if missing:
         raise ExportError(
             f"{path} does not say how it is to be used: its kerascola metadata is gone, as when Keras saves a model "
             f"again. Give it by {', '.join(missing)}"
         )
-    return Metadata(**{"hop_samples": known["window_samples"], "dimension": dimension, **known})
+    return possible(Metadata(**{"hop_samples": known["window_samples"], "dimension": dimension, **known}))
+
+
+def possible(metadata: Metadata) -> Metadata:
+    """What the artefact's readers would refuse is refused before the work."""
+    try:
+        return of_tree(dataclasses.asdict(metadata))
+    except KerascolaError as error:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in (*NEEDED, "hop_samples"))
+        raise ExportError(f"{error}. Options that say otherwise: {options}") from error
 
 
 def check_least(model: keras.Model, metadata: Metadata) -> None:
-    """The shortest waveform gives an embedding, and a window is no shorter."""
-    least, window = metadata.min_samples, metadata.window_samples
-    if window < least:
-        raise ExportError(f"expected --window-samples of at least --min-samples, received {window} < {least}")
+    """The shortest waveform gives an embedding."""
+    least = metadata.min_samples
     try:
         finite = np.isfinite(model.predict_on_batch(np.zeros((1, least), np.float32))).all()
     except Exception as error:  # each backend has its own for a kernel that is longer than what it slides over

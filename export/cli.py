@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from kerascola.cli import guarded
 from kerascola.errors import ExportError
 from kerascola.export.formats import ALL, FORMATS, QUANTIZED, default_out
+from kerascola.export.place import check_new
 
 if TYPE_CHECKING:
     from kerascola.runtime.metadata import Metadata
@@ -98,8 +99,7 @@ def run(args: argparse.Namespace) -> int:
     model = model_file(args.model, "keras", Report)
     beside = Path(model.name) if is_named(args.model) else model  # not in the cache
     out = Path(args.out) if args.out else default_out(beside, args.format)
-    if out.exists() and not args.overwrite:
-        raise ExportError(f"{out} is there already: replace it by --overwrite, or name another by --out")
+    check_new(out, args.overwrite)
     deploy = deployments(args, model, out)
     quantize = Quantize(args.quantize, args.calibrate, args.labels, track)
 

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from kerascola.errors import ExportError
+from kerascola.errors import ExportError, shown
 from kerascola.export import graph
 from kerascola.models.heads import load_head
 from kerascola.runtime.metadata import Classes, Metadata
@@ -26,15 +26,26 @@ def named(files: Sequence[str]) -> dict[str, str]:
     for text in files:
         first, equals, rest = text.partition("=")
         name, file = (first, rest) if equals else ("", text)
-        if equals and not name.isidentifier():
-            raise ExportError(f"expected --head NAME=HEAD.keras with a name of letters and digits, received {text!r}")
+        if equals and not name:
+            raise ExportError(f"expected --head NAME=HEAD.keras, received {text!r}")
         if name in heads:
             what = f"two by the name {name}" if equals else "several without"
             raise ExportError(f"expected a name for each of several heads, NAME=HEAD.keras, received {what}")
         heads[name] = file
+    check_names(heads)
+    return heads
+
+
+def check_names(heads: Mapping[str, str | Path]) -> None:
+    if not isinstance(heads, Mapping):
+        raise ExportError(f'expected heads by name, {{"name": file}}, or one by "", received {shown(heads)}')
+    for name in heads:
+        if name != "" and not (isinstance(name, str) and name.isidentifier()):
+            raise ExportError(
+                f"expected names of heads of letters, digits and _, with no digit first, received {name!r}"
+            )
     if "" in heads and len(heads) > 1:
         raise ExportError(f"expected a name for each of several heads, NAME=HEAD.keras, received {heads['']} without")
-    return heads
 
 
 def load_heads(files: Mapping[str, str | Path], metadata: Metadata) -> Heads:

@@ -131,6 +131,36 @@ def test_what_is_there_is_replaced_only_when_asked(small, tmp_path, writer, caps
     assert len(writer) == 1
 
 
+def test_python_replaces_what_is_there_only_when_asked(small, tmp_path, writer):
+    out = tmp_path / "x.onnx"
+    out.write_text("mine")
+    with pytest.raises(ExportError, match=r"x.onnx is there already: .*overwrite=True"):
+        export(small.path, out, say=lambda line: None)
+    assert not writer and out.read_text() == "mine"
+    export(small.path, out, say=lambda line: None, overwrite=True)
+    assert len(writer) == 1
+
+
+def test_python_is_told_of_a_slip(small, tmp_path, writer):
+    with pytest.raises(TypeError, match="quantise"):
+        export(small.path, tmp_path / "x.onnx", quantise="int8")
+    with pytest.raises(ExportError, match="sample_rate: expected a whole number, received 'x'"):
+        export(small.path, tmp_path / "x.onnx", sample_rate="x")
+    assert not writer
+
+
+@pytest.mark.parametrize("format, name", [("onnx", "c.keras"), ("onnx", "c.tflite"), ("all", "c.pt2")])
+def test_a_name_for_another_format_is_refused_before_the_work(format, name, small, tmp_path, writer, capsys):
+    said = refused(capsys, small.path, "--format", format, "--out", tmp_path / name)
+    assert f"received {name}, which is one for another. Change --out" in said and ".partial" not in said
+    assert not writer and not list(tmp_path.iterdir())
+
+
+def test_what_a_file_may_not_say_is_refused_before_the_work(small, tmp_path, writer, capsys):
+    said = refused(capsys, small.path, "--sample-rate", "7", "--out", tmp_path / "x.onnx")
+    assert "sample_rate: expected a whole number from 100 to 1000000, received 7" in said and not writer
+
+
 def test_no_folder_to_write_into(small, tmp_path, capsys):
     said = refused(capsys, small.path, "--out", tmp_path / "none" / "x.onnx")
     assert f"{tmp_path / 'none'}: no such folder to write x.onnx into" in said
@@ -223,7 +253,7 @@ def test_a_window_below_the_least_length_is_refused(small, capsys, tmp_path):
     said = refused(
         capsys, small.path, "--window-samples", "1000", "--min-samples", "2000", "--out", tmp_path / "x.onnx"
     )
-    assert "received 1000 < 2000" in said
+    assert "min_samples: expected no more than window_samples, 1000, received 2000" in said
 
 
 def test_the_model_itself_is_not_overwritten(small, capsys):

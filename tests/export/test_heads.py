@@ -8,6 +8,7 @@ from models_for_tests import metadata_of, statistics_embedder
 from kerascola import Embedder, Head
 from kerascola.errors import ExportError
 from kerascola.evaluation.knn import knn
+from kerascola.export import export
 from kerascola.export.artefact import export_file
 from kerascola.export.heads import check, named
 from kerascola.models.embedder import save_embedder
@@ -81,7 +82,7 @@ def test_what_does_not_fit_is_refused(folder, tmp_path):
     with pytest.raises(ExportError, match="heads are for the formats onnx and openvino, received saved_model"):
         export_file(model, out, "saved_model", print, {}, heads={"": folder / "rooms.keras"})
     with pytest.raises(ExportError, match="rooms.keras is a head: export it to an .onnx file alone"):
-        export_file(folder / "rooms.keras", out, "saved_model", print, {})
+        export_file(folder / "rooms.keras", tmp_path / "x", "saved_model", print, {})
     assert not list(tmp_path.glob("*.onnx*"))
 
 
@@ -94,8 +95,28 @@ def test_names_of_heads():
             named(wrong)
     with pytest.raises(ExportError, match="received x.keras without"):
         named(["x.keras", "a=y.keras"])
-    with pytest.raises(ExportError, match="letters and digits, received 'a b=x.keras'"):
-        named(["a b=x.keras"])
+    with pytest.raises(ExportError, match="received '=x.keras'"):
+        named(["=x.keras"])
+
+
+@pytest.mark.once("names are compared")
+@pytest.mark.parametrize(
+    "heads, told",
+    [
+        ({"a b": "x"}, "letters, digits and _, with no digit first, received 'a b'"),
+        ({"1x": "x"}, "with no digit first, received '1x'"),
+        ({"a/b": "x"}, "received 'a/b'"),
+        ({2: "x"}, "received 2"),
+        ({"": "x", "b": "y"}, "received x without"),
+        ("h.keras", "expected heads by name, .* received 'h.keras'"),
+    ],
+)
+def test_names_that_outputs_cannot_have_are_refused(folder, tmp_path, heads, told):
+    with pytest.raises(ExportError, match=told):
+        export(folder / "model.keras", tmp_path / "x.onnx", heads=heads)
+    if isinstance(heads, dict) and 2 not in heads and "" not in heads:
+        with pytest.raises(ExportError, match=told):
+            named([f"{name}={file}" for name, file in heads.items()])
 
 
 @pytest.mark.once("numbers are compared")
