@@ -3,6 +3,7 @@
 import io
 import math
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Real
@@ -26,6 +27,17 @@ RUN_IN = 1.0  # seconds; an MP3 frame may need many before it (the bit reservoir
 OGG_TAIL = 10.0  # seconds; in the last page of a Vorbis file libsndfile seeks wrong (its issue 885)
 MOST_CHANNELS = 32
 FULL_SCALE = {"int16": (0, 2.0**15), "int32": (0, 2.0**31), "uint8": (128, 2.0**7)}
+
+
+def in_child() -> None:
+    """soundfile opens files one at a time, and a thread that was opening one as the process was forked is not here to
+    let others go on."""
+    if hasattr(soundfile.SoundFile, "_sf_error_lock"):  # since its 0.14
+        soundfile.SoundFile._sf_error_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no forks
+    os.register_at_fork(after_in_child=in_child)
 
 
 class Decoder(soundfile.SoundFile):
