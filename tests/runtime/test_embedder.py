@@ -185,10 +185,14 @@ def test_what_is_no_clip(embedder, audio, rate, reason):
 
 def test_bad_clips_can_be_returned_and_the_others_go_on(embedder, tmp_path):
     good = noise(9000)
-    results = dict(embedder.each([(good, RATE), tmp_path / "gone.wav", b"no sound", (good, RATE)], on_error="return"))
+    closed = io.BytesIO(b"no sound")
+    closed.close()
+    clips = [(good, RATE), tmp_path / "gone.wav", b"no sound", closed, (good, RATE)]
+    results = dict(embedder.each(clips, on_error="return"))
     assert isinstance(results[1], AudioError) and "gone.wav" in str(results[1])
     assert isinstance(results[2], AudioError)
-    for index in (0, 3):
+    assert isinstance(results[3], AudioError) and "closed file" in str(results[3])
+    for index in (0, 4):
         np.testing.assert_allclose(results[index], expected(good), atol=1e-5)
     with pytest.raises(AudioError, match="item 1: .*gone.wav"):
         list(embedder.each([(good, RATE), tmp_path / "gone.wav"]))
