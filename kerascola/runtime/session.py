@@ -14,6 +14,8 @@ from kerascola.runtime.metadata import Classes, Metadata
 INPUT, OUTPUT = "waveform", "embedding"  # float32 [batch, samples] -> float32 [batch, dimension]
 LOGITS, SCORES = "logits", "scores"  # float32 [batch, classes] of a head; NAME.logits where there are several
 
+MOST_FOLDED = 1 << 26  # bytes of a tensor that onnxruntime computes as it opens a file, rather than in each run
+
 Provider = str | tuple[str, dict[str, Any]]  # tuple: with onnxruntime's options for it
 
 
@@ -40,6 +42,7 @@ def open_session(
     # someone does, such as the threads that decode.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.load_model_format", "ONNX")  # and not its own, whatever the name is
+    options.add_session_config_entry("optimization.constant_folding_max_output_size_in_bytes", str(MOST_FOLDED))
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=wanted)
     except Exception as error:  # onnxruntime's errors share no base class of their own
