@@ -242,7 +242,8 @@ def shapes_of(monkeypatch, embed: Embedder, work: Callable[[], object]) -> list[
 
 def test_batches_have_pinned_sizes(model, monkeypatch):
     embed, free = Embedder(model, batch_size=[8, 1, 4]), Embedder(model, batch_size=8)
-    assert embed.batch_size == 8
+    assert embed.batch_size == 8 and Embedder(model, batch_size=np.int64(4)).batch_size == 4
+    assert Embedder(model, batch_size=(np.int32(2), 4)).pinned == (2, 4)
     clips = [noise(samples, seed) for seed, samples in enumerate([8000, 20_000, 30_001, 90_000, 5000, 5000, 300] * 3)]
     shapes = shapes_of(monkeypatch, embed, lambda: embed(clips, RATE))
     assert {size for size, _ in shapes} == {8, 4}
@@ -254,7 +255,7 @@ def test_batches_have_pinned_sizes(model, monkeypatch):
     assert shapes_of(monkeypatch, free, free.warm_up) == [(1, WINDOW), (8, WINDOW)]
 
 
-@pytest.mark.parametrize("sizes", [(), (0, 8), (1, 2.5), ("8",), None, (True,)])
+@pytest.mark.parametrize("sizes", [(), (0, 8), (1, 2.5), ("8",), None, (True,), np.int64(0), np.float32(4)])
 def test_sizes_that_cannot_be(model, sizes):
     with pytest.raises(KerascolaError, match="batch_size"):
         Embedder(model, batch_size=sizes)
