@@ -15,7 +15,9 @@ from kerascola.runtime.metadata import Classes, Metadata
 INPUT, OUTPUT = "waveform", "embedding"  # float32 [batch, samples] -> float32 [batch, dimension]
 LOGITS, SCORES = "logits", "scores"  # float32 [batch, classes] of a head; NAME.logits where there are several
 
-MOST_FOLDED = 1 << 26  # bytes of a tensor that onnxruntime computes as it opens a file, rather than in each run
+# Bytes of a tensor that onnxruntime computes as it opens a file, rather than in each run: of a small file, and of any,
+# where float32 makes four times of 8 bits.
+LEAST_FOLDED, MOST_FOLDED, TIMES_FOLDED = 1 << 26, 1 << 30, 4
 
 SAID_ONCE = onnxruntime.RunOptions()  # what goes wrong in a run is raised, and need not be printed, too
 SAID_ONCE.log_severity_level = 4
@@ -50,7 +52,8 @@ def open_session(
     # someone does, such as the threads that decode.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.load_model_format", "ONNX")  # and not its own, whatever the name is
-    options.add_session_config_entry("optimization.constant_folding_max_output_size_in_bytes", str(MOST_FOLDED))
+    folded = min(MOST_FOLDED, max(LEAST_FOLDED, TIMES_FOLDED * path.stat().st_size))
+    options.add_session_config_entry("optimization.constant_folding_max_output_size_in_bytes", str(folded))
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=wanted)
     except Exception as error:  # onnxruntime's errors share no base class of their own
