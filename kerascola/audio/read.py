@@ -3,6 +3,8 @@
 import io
 import math
 import os
+import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Real
@@ -12,7 +14,7 @@ import numpy as np
 import soundfile
 
 from kerascola.audio.resample import check_rate, resample
-from kerascola.errors import AudioError
+from kerascola.errors import AudioError, shortened
 
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
@@ -26,6 +28,17 @@ RUN_IN = 1.0  # seconds; an MP3 frame may need many before it (the bit reservoir
 OGG_TAIL = 10.0  # seconds; in the last page of a Vorbis file libsndfile seeks wrong (its issue 885)
 MOST_CHANNELS = 32
 FULL_SCALE = {"int16": (0, 2.0**15), "int32": (0, 2.0**31), "uint8": (128, 2.0**7)}
+
+
+def in_child() -> None:
+    """soundfile opens files one at a time, and a thread that was opening one as the process was forked is not here to
+    let others go on."""
+    if hasattr(soundfile.SoundFile, "_sf_error_lock"):  # since its 0.14
+        soundfile.SoundFile._sf_error_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no forks
+    os.register_at_fork(after_in_child=in_child)
 
 
 class Decoder(soundfile.SoundFile):
@@ -184,10 +197,13 @@ def _openable(source: Source, name: str) -> tuple[Any, int]:
     """What libsndfile is given, and its size in bytes."""
     if isinstance(source, str | os.PathLike):
         try:
+            kind = os.stat(source).st_mode
+            if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):  # to open a pipe may take for ever
+                raise ValueError("a pipe or a device, whose content can be passed as bytes")
             with open(source, "rb") as there:
                 size = os.fstat(there.fileno()).st_size
             return (os.fspath(source) if os.name == "nt" else os.fsencode(source)), size  # a name may not be UTF-8
-        except (OSError, ValueError) as error:  # ValueError: no file can have that name
+        except (OSError, ValueError) as error:  # ValueError also where no file can have that name
             reason = getattr(error, "strerror", None) or str(error)
             raise AudioError(f"{name}: expected a sound file, received: {reason}. Check the path") from error
     if isinstance(source, bytes | bytearray | memoryview):
@@ -197,11 +213,17 @@ def _openable(source: Source, name: str) -> tuple[Any, int]:
             f"{name}: expected a path, bytes or a file object open for reading bytes, received "
             f"{type(source).__name__}. Use open(path, 'rb')"
         )
-    seekable = getattr(source, "seekable", None)
-    file = source if seekable is not None and seekable() else io.BytesIO(source.read())
-    file.seek(0, io.SEEK_END)
-    size = file.tell()
-    file.seek(0)
+    try:
+        seekable = getattr(source, "seekable", None)
+        file = source if seekable is not None and seekable() else io.BytesIO(source.read())
+        file.seek(0, io.SEEK_END)
+        size = file.tell()
+        file.seek(0)
+    except Exception as error:  # what an object of somebody else's raises has no base class
+        reason = shortened(str(error) or type(error).__name__, 500)
+        raise AudioError(
+            f"{name}: expected an open file object of sound, received: {reason}. Open it again, or pass its bytes"
+        ) from error
     return file, size
 
 

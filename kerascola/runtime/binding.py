@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import onnxruntime
 
-from kerascola.runtime.session import INPUT
+from kerascola.runtime.session import INPUT, SAID_ONCE
 
 DEVICES = {"CUDAExecutionProvider": "cuda", "TensorrtExecutionProvider": "cuda", "DmlExecutionProvider": "dml"}
 MOST_SHAPES = 8  # whose places are kept, those that were used last
@@ -31,7 +31,7 @@ class Bound:
                 del self.places[next(iter(self.places))]
             given, found, binding = place
             given.update_inplace(waveform)
-            self.session.run_with_iobinding(binding)
+            self.session.run_with_iobinding(binding, SAID_ONCE)
             return np.array(found.numpy())  # of the CPU's own memory it is a view
 
     def _place(self, output: str, width: int, shape: tuple[int, ...]) -> Place:

@@ -91,7 +91,8 @@ def _blocks(array: Any, array_rate: Any, model_rate: int) -> Pieces:
 
 
 def _is_array(clip: Any) -> bool:
-    return isinstance(clip, np.ndarray) or hasattr(clip, "__array__")
+    """NumPy's strings, which are paths, and bytes have an __array__, too."""
+    return hasattr(clip, "__array__") and not isinstance(clip, str | bytes)
 
 
 def _is_pair(clip: list | tuple) -> bool:

@@ -1,23 +1,24 @@
 """What an ONNX file declares, looked at before onnxruntime opens it.
 
 It must be one file, of operators that onnxruntime has itself, and hold the numbers that it declares. Weights are passed
-over unread. How much a graph makes of a waveform as it runs cannot be told from its file.
+over unread; what is few enough to be sizes is read (`made.py`). How much a graph makes of a waveform as it runs cannot
+be told from its file.
 """
 
 import math
 import mmap
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections import ChainMap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kerascola.errors import ModelError, shown
-from kerascola.runtime.wire import BYTES, VARINT, VARINTS, Bytes, Found, fields, once, signed, text
+from kerascola.runtime.made import MAKERS, Constant, Maker, check_sum
+from kerascola.runtime.wire import BYTES, FOURS, VARINT, VARINTS, Bytes, Found, fields, once, signed, text
 
 MOST_BYTES = (1 << 31) - 1  # of any protobuf
-MOST_NUMBERS = 1 << 26  # of a tensor that is not in the file but made: 256 MB
 MOST_AXES = 64
 MOST_SAID = 1 << 20  # bytes of metadata
 DEEPEST = 8  # graphs inside each other
@@ -37,7 +38,7 @@ N_KIND, N_ATTRIBUTE, N_DOMAIN = NODE
 ENDS = {1: BYTES, 2: BYTES}  # of a node
 ATTRIBUTE = {5: BYTES, 6: BYTES, 10: BYTES, 11: BYTES, 22: BYTES, 23: BYTES}
 A_TENSOR, A_GRAPH, A_TENSORS, A_GRAPHS, A_SPARSE, A_SPARSES = ATTRIBUTE
-INTEGERS = {3: VARINTS, 8: VARINTS}  # of an attribute: one, or many
+NUMBERS = {1: BYTES, 2: FOURS, 3: VARINTS, 7: FOURS, 8: VARINTS}  # of an attribute: its name, one or many
 TENSOR = {1: VARINTS, 2: VARINT, 4: BYTES, 5: BYTES, 7: BYTES, 8: BYTES, 9: BYTES, 10: BYTES, 11: BYTES, 13: BYTES}
 TENSOR |= {14: VARINT}
 T_DIMS, T_TYPE, T_FLOATS, T_INT32, T_INT64, T_NAME, T_RAW, T_DOUBLES, T_UINT64, T_EXTERNAL, T_PLACE = TENSOR
@@ -48,27 +49,13 @@ AXIS = {1: VARINTS, 2: BYTES}  # how long, or its name
 # Bits of a number of each type but text.
 BITS = {1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 14: 64, 15: 128, 16: 16}
 BITS |= {17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2}
-INT32, INT64 = 6, 7
 
-# Operators that make a tensor as large as an input says: which one, and how large that is.
-Size = Callable[[Iterable[int]], int]
-MAKERS: dict[str, tuple[int, Size]] = {
-    "ConstantOfShape": (0, math.prod),
-    "Expand": (1, math.prod),
-    "Tile": (1, math.prod),
-    "OneHot": (1, max),
-    "Pad": (1, max),
-    "Range": (1, max),
-    "HannWindow": (0, max),
-    "HammingWindow": (0, max),
-    "BlackmanWindow": (0, max),
-}
+# Types that sizes may be of, and where they are written as numbers of their own.
+SIZES = {1: ("<f4", T_FLOATS), 2: ("u1", T_INT32), 3: ("i1", T_INT32), 4: ("<u2", T_INT32), 5: ("<i2", T_INT32)}
+SIZES |= {6: ("<i4", T_INT32), 7: ("<i8", T_INT64), 11: ("<f8", T_DOUBLES), 12: ("<u4", T_UINT64)}
+SIZES |= {13: ("<u8", T_UINT64)}
 
-
-@dataclass
-class Seen:
-    sizes: dict[str, list[list[int]]] = field(default_factory=dict)  # constants by name, which graphs may share
-    makers: list[tuple[str, str]] = field(default_factory=list)  # operator, and the input that says how large
+Constants = ChainMap[str, Constant]  # by name: of a graph, and of those that it is inside
 
 
 def declared(path: Path) -> dict[str, str]:
@@ -92,14 +79,12 @@ def content(path: Path) -> memoryview:
 
 
 def model(message: memoryview) -> dict[str, str]:
-    found, seen = fields(message, MODEL), Seen()
+    found, makers = fields(message, MODEL), list[Maker]()
     if M_FUNCTIONS in found:
         raise ModelError("operators that the file defines itself")
     said = metadata(found.get(M_SAID, []))
-    graph(once(found, M_GRAPH), 1, seen)
-    for kind, name in seen.makers:
-        for sizes in seen.sizes.get(name, ()):
-            bounded(kind, MAKERS[kind][1](sizes))
+    graph(once(found, M_GRAPH), ChainMap(), makers)
+    check_sum(makers)
     return said
 
 
@@ -116,24 +101,30 @@ def metadata(entries: list[memoryview]) -> dict[str, str]:
     return said
 
 
-def graph(message: Bytes, depth: int, seen: Seen) -> None:
-    if depth > DEEPEST:
+def graph(message: Bytes, constants: Constants, makers: list[Maker]) -> None:
+    if len(constants.maps) > DEEPEST:
         raise ModelError(f"graphs inside each other, more than {DEEPEST}")
     found = fields(message, GRAPH)
     if G_SPARSE in found:
         raise ModelError("sparse weights")
     for one in found.get(G_WEIGHTS, ()):
         tensor = weights(one)
-        if sizes := integers(tensor):
-            seen.sizes.setdefault(text(once(tensor, T_NAME)), []).append(sizes)
+        keep(constants, once(tensor, T_NAME), as_constant(tensor))
     for number in (G_INPUT, G_OUTPUT, G_VALUE):
         for one in found.get(number, ()):
             shape(one)
     for one in found.get(G_NODE, ()):
-        node(one, depth, seen)
+        node(one, constants, makers)
 
 
-def node(message: memoryview, depth: int, seen: Seen) -> None:
+def keep(constants: Constants, name: Bytes, constant: Constant) -> None:
+    key = text(name)
+    if key in constants.maps[0]:
+        raise ModelError(f"two constants of the name {shown(key)}")
+    constants[key] = constant
+
+
+def node(message: memoryview, constants: Constants, makers: list[Maker]) -> None:
     found = fields(message, NODE)
     kind, domain = text(once(found, N_KIND)), text(once(found, N_DOMAIN))
     if domain not in DOMAINS or kind in OF_FILES:
@@ -141,9 +132,7 @@ def node(message: memoryview, depth: int, seen: Seen) -> None:
     ends = fields(message, ENDS) if kind in MAKERS or kind in LISTS or kind == "Constant" else {}
     if kind in LISTS and not all(ends.get(1, ())):
         raise ModelError(f"the operator {kind} without one of its inputs")
-    if kind in MAKERS:
-        inputs = ends.get(1, [])[MAKERS[kind][0] :]
-        seen.makers += [(kind, text(name)) for name in inputs[:1]]
+    said: dict[str, list[float]] = {}
     for one in found.get(N_ATTRIBUTE, ()):
         inside = fields(one, ATTRIBUTE)
         if A_SPARSE in inside or A_SPARSES in inside:
@@ -152,13 +141,16 @@ def node(message: memoryview, depth: int, seen: Seen) -> None:
             once(inside, each)
         tensors = [weights(each) for each in (*inside.get(A_TENSOR, ()), *inside.get(A_TENSORS, ()))]
         for each in (*inside.get(A_GRAPH, ()), *inside.get(A_GRAPHS, ())):
-            graph(each, depth + 1, seen)
-        if kind == "Constant":
-            sizes = [numbers for numbers in (*map(integers, tensors), written(one)) if numbers]
-            for name in ends.get(2, ()):
-                seen.sizes.setdefault(text(name), []).extend(sizes)
-        elif kind.startswith("Random"):
-            bounded(kind, math.prod(written(one)))
+            graph(each, constants.new_child(), makers)
+        if kind in MAKERS:
+            said |= written(one)
+        elif kind == "Constant":
+            known = [as_constant(each) for each in tensors]
+            known += [Constant([len(each)], each) for each in written(one).values() if each]
+            for name in ends.get(2, ()) if known else ():
+                keep(constants, name, known[0])
+    if kind in MAKERS:
+        makers.append(Maker(kind, [text(name) for name in ends.get(1, ())], said, constants))
 
 
 def weights(message: memoryview) -> Found:
@@ -186,19 +178,30 @@ def weights(message: memoryview) -> Found:
     return found
 
 
-def integers(tensor: Found) -> list[int]:
-    """Of a tensor that may be sizes; none of any other."""
-    kind, raw = once(tensor, T_TYPE, 0), once(tensor, T_RAW)
-    if kind not in (INT32, INT64) or math.prod(signed(tensor, T_DIMS)) > MOST_AXES:
-        return []
+def as_constant(tensor: Found) -> Constant:
+    dims, kind, raw = signed(tensor, T_DIMS), once(tensor, T_TYPE, 0), once(tensor, T_RAW)
+    if kind not in SIZES or math.prod(dims) > MOST_AXES:
+        return Constant(dims, [])
+    dtype, place = SIZES[kind]
     if len(raw):
-        return np.frombuffer(raw, "<i4" if kind == INT32 else "<i8").tolist()
-    return signed(tensor, T_INT32 if kind == INT32 else T_INT64)
+        return Constant(dims, numbers([raw], dtype))
+    if place in (T_FLOATS, T_DOUBLES):
+        return Constant(dims, numbers(tensor.get(place, []), dtype))
+    return Constant(dims, signed(tensor, place))
 
 
-def written(attribute: Bytes) -> list[int]:
-    found = fields(attribute, INTEGERS)
-    return [*signed(found, 3), *signed(found, 8)][:MOST_AXES]
+def written(attribute: Bytes) -> dict[str, list[float]]:
+    """The numbers of an attribute, by its name."""
+    found = fields(attribute, NUMBERS)
+    floats = [number for each in (2, 7) for number in numbers(found.get(each, []), "<f4")]
+    return {text(once(found, 1)): [*signed(found, 3), *signed(found, 8), *floats][:MOST_AXES]}
+
+
+def numbers(parts: list[Any], dtype: str) -> list[float]:
+    together = b"".join(parts)
+    if len(together) % np.dtype(dtype).itemsize:
+        raise ModelError(f"numbers of the type {dtype} in {len(together)} bytes")
+    return np.frombuffer(together, dtype).tolist()
 
 
 def shape(message: memoryview) -> None:
@@ -214,8 +217,3 @@ def shape(message: memoryview) -> None:
             text(once(axis, 2))
         if len(sizes) > MOST_AXES or min(sizes, default=0) < 0 or math.prod(sizes) > MOST_BYTES:
             raise ModelError(f"a tensor of the shape {shown(sizes)}")
-
-
-def bounded(kind: str, size: int) -> None:
-    if size > MOST_NUMBERS:
-        raise ModelError(f"the operator {kind} that makes more than {MOST_NUMBERS} numbers")

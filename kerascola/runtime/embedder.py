@@ -18,7 +18,17 @@ from kerascola.runtime.clip import Pieces, is_several, load, pieces, stays
 from kerascola.runtime.corpus import Mean, in_order
 from kerascola.runtime.models import model_file
 from kerascola.runtime.opened import Opened
-from kerascola.runtime.session import INPUT, LOGITS, OUTPUT, Provider, check_count, choose, first_line, outputs_of
+from kerascola.runtime.session import (
+    INPUT,
+    LOGITS,
+    OUTPUT,
+    SAID_ONCE,
+    Provider,
+    check_count,
+    choose,
+    first_line,
+    outputs_of,
+)
 from kerascola.runtime.streaming import Stream
 
 
@@ -178,7 +188,7 @@ class Embedder(Opened):
             bound = self._bound = Bound(session)
         try:
             if bound is None:
-                (vectors,) = session.run([output], {INPUT: waveform})
+                (vectors,) = session.run([output], {INPUT: waveform}, SAID_ONCE)
             else:
                 vectors = bound.run(output, width, waveform)
         except Exception as error:  # onnxruntime's errors share no base class of their own

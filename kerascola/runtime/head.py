@@ -6,7 +6,7 @@ import numpy as np
 
 from kerascola.errors import ModelError
 from kerascola.runtime.opened import Opened
-from kerascola.runtime.session import OUTPUT, SCORES
+from kerascola.runtime.session import OUTPUT, SAID_ONCE, SCORES, first_line
 
 
 class Head(Opened):
@@ -33,5 +33,23 @@ class Head(Opened):
                 f"{self.path}: expected embeddings [n, {self.metadata.dimension}] of floating point, "
                 f"received {rows.dtype} of the shape {list(vectors.shape)}"
             )
-        (scores,) = self.session.run([SCORES], {OUTPUT: rows.astype(np.float32)})
+        with np.errstate(over="ignore"):  # beyond float32 becomes inf, which is refused
+            rows = rows.astype(np.float32)
+        self._check_finite(rows, "embeddings")
+        try:
+            (scores,) = self.session.run([SCORES], {OUTPUT: rows}, SAID_ONCE)
+        except Exception as error:  # onnxruntime's errors share no base class of their own
+            raise ModelError(
+                f"{self.path}: expected scores of {len(rows)} embeddings, received: {first_line(error)}. "
+                "Export the head again"
+            ) from error
+        self._check_finite(scores, "scores")
         return self.labels, scores[0] if one else scores
+
+    def _check_finite(self, rows: np.ndarray, what: str) -> None:
+        wrong = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+        if len(wrong):
+            raise ModelError(
+                f"{self.path}: expected finite {what}, received NaN or infinity for number {wrong[0]} of "
+                f"{len(rows)} embeddings. Leave it out, or compute it again by Embedder"
+            )

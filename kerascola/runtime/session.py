@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,17 @@ from kerascola.runtime.metadata import Classes, Metadata
 
 INPUT, OUTPUT = "waveform", "embedding"  # float32 [batch, samples] -> float32 [batch, dimension]
 LOGITS, SCORES = "logits", "scores"  # float32 [batch, classes] of a head; NAME.logits where there are several
+
+# Bytes of a tensor that onnxruntime computes as it opens a file, rather than in each run: of a small file, and of any,
+# where float32 makes four times of 8 bits.
+LEAST_FOLDED, MOST_FOLDED, TIMES_FOLDED = 1 << 26, 1 << 30, 4
+
+SAID_ONCE = onnxruntime.RunOptions()  # what goes wrong in a run is raised, and need not be printed, too
+SAID_ONCE.log_severity_level = 4
+
+# What else kerascola-export writes, and is opened by others.
+OTHERS = {".keras": "a Keras model", ".pt2": "a model for torch", ".tflite": "a model for LiteRT"}
+OTHERS |= {".xml": "a model for OpenVINO", ".json": "JSON"}
 
 Provider = str | tuple[str, dict[str, Any]]  # tuple: with onnxruntime's options for it
 
@@ -40,6 +52,8 @@ def open_session(
     # someone does, such as the threads that decode.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.load_model_format", "ONNX")  # and not its own, whatever the name is
+    folded = min(MOST_FOLDED, max(LEAST_FOLDED, TIMES_FOLDED * path.stat().st_size))
+    options.add_session_config_entry("optimization.constant_folding_max_output_size_in_bytes", str(folded))
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=wanted)
     except Exception as error:  # onnxruntime's errors share no base class of their own
@@ -63,9 +77,9 @@ def open_session(
 
 
 def check_count(value: Any, what: str, least: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+    if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < least:
         raise KerascolaError(f"expected {what} to be a whole number from {least}, received {value!r}")
-    return value
+    return int(value)
 
 
 def first_line(error: Exception) -> str:
@@ -77,10 +91,11 @@ def _checked_path(model: str | os.PathLike[str]) -> Path:
     if not path.is_file():
         what = "a folder" if path.is_dir() else "no such file"
         raise ModelError(f"{path}: expected an .onnx file, received {what}. Check the path")
-    if path.suffix == ".keras":
+    if path.suffix in OTHERS:
+        source = path if path.suffix == ".keras" else "MODEL.keras"
         raise ModelError(
-            f"{path}: expected an .onnx file, received a Keras model. "
-            f"Export it first: kerascola-export {path} --format onnx --out {path.with_suffix('.onnx')}"
+            f"{path}: expected an .onnx file, received {OTHERS[path.suffix]}. "
+            f"Export the Keras model: kerascola-export {source} --format onnx --out {path.with_suffix('.onnx')}"
         )
     return path
 

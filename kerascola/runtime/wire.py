@@ -10,7 +10,8 @@ from typing import Any
 from kerascola.errors import ModelError
 
 VARINT, EIGHT, BYTES, FOUR = 0, 1, 2, 5  # how a value is written
-VARINTS = 8  # one of them each time, or many as BYTES
+VARINTS, FOURS = 8, 9  # one of them each time, or many as BYTES
+MANY = {VARINTS: (VARINT, BYTES), FOURS: (FOUR, BYTES)}
 
 SMALL = 4096  # bytes
 
@@ -39,7 +40,7 @@ def fields(message: Bytes, asked: Mapping[int, int]) -> Found:
         if at > end:
             raise ModelError(f"{at - end} bytes too few")
         if number in asked:
-            if kind != asked[number] and not (asked[number] == VARINTS and kind in (VARINT, BYTES)):
+            if kind != asked[number] and kind not in MANY.get(asked[number], ()):
                 raise ModelError(f"field {number} of the kind {kind}")
             found.setdefault(number, []).append(value if kind == VARINT else message[begin:at])
         elif not 0 < number < 1 << 29:

@@ -1,4 +1,7 @@
+import gzip
 import io
+import os
+import signal
 import struct
 
 import numpy as np
@@ -186,6 +189,42 @@ def test_what_is_not_sound_is_named(tmp_path, look):
         with pytest.raises(AudioError) as caught:
             look(source)
         assert name in str(caught.value) and reason in str(caught.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("look", [duration, lambda source: read(source, 16000)])
+def test_a_pipe_is_not_waited_for(tmp_path, look):
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "link.wav").symlink_to("pipe.wav")
+    usual = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("it waits"))
+    signal.alarm(30)
+    try:
+        for name in ("pipe.wav", "link.wav"):
+            with pytest.raises(AudioError, match=f"{name}: expected a sound file, received: a pipe or a device"):
+                look(tmp_path / name)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, usual)
+
+
+class Failing(Pipe):
+    def read(self, *_):
+        raise RuntimeError("the line is dead")
+
+
+@pytest.mark.parametrize("look", [duration, lambda source: read(source, 16000)])
+def test_a_file_object_that_cannot_be_read_is_named(tmp_path, look):
+    closed = write(tmp_path / "closed.wav", noise(0.5)).open("rb")
+    closed.close()
+    cut = gzip.compress(noise(0.5).tobytes())[:-20]
+    for source, reason in [
+        (closed, "closed.wav: expected an open file object .*closed file"),
+        (gzip.open(tmp_path / "closed.wav"), "Not a gzipped file"),
+        (gzip.GzipFile(fileobj=io.BytesIO(cut)), "ended before"),
+        (Failing(), "a Failing: expected an open file object of sound, received: the line is dead. Open it again"),
+    ]:
+        with pytest.raises(AudioError, match=reason):
+            look(source)
 
 
 def test_a_damaged_flac_is_not_passed_off_as_a_short_one(tmp_path):

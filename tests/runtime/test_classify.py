@@ -92,6 +92,20 @@ def test_a_head_alone_scores_embeddings(tmp_path):
             head(wrong)
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf, 1e300])
+def test_a_head_refuses_embeddings_that_are_no_numbers(tmp_path, number):
+    rows = np.ones((3, 4))
+    rows[1, 2] = number
+    head = Head(head_alone(tmp_path / "head.onnx"))
+    with pytest.raises(ModelError, match="head.onnx: expected finite embeddings, .* for number 1 of 3"):
+        head(rows)
+
+
+def test_a_head_gives_no_scores_that_are_no_numbers(tmp_path):
+    with pytest.raises(ModelError, match="head.onnx: expected finite scores, .* for number 0 of 1"):
+        Head(head_alone(tmp_path / "head.onnx"))(np.full(4, 3e38))
+
+
 def test_a_head_and_an_embedder_are_told_apart(tmp_path):
     with pytest.raises(ModelError, match="is a head, which takes embeddings: open it by kerascola.Head"):
         Embedder(head_alone(tmp_path / "head.onnx"))

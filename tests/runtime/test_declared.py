@@ -1,5 +1,9 @@
 """Files that are not to be opened, each for its own reason, and what opens all the same."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -184,6 +188,136 @@ def test_tensors_that_a_file_has_made_stay_small(refused, kind, written, depth):
         "attribute": [helper.make_node("Constant", [], ["sizes"], value_ints=sizes)],
     }.get(written, [])
     refused(a_model(as_tensor, [*beside, node]), f"the operator {kind} that makes more than 67108864 numbers")
+
+
+def made_by(kind: str, *constants: object, **attributes: object) -> onnx.ModelProto:
+    """The embedding is what the operator makes of them; None is left out."""
+    names = ["" if one is None else f"c{place}" for place, one in enumerate(constants)]
+    model = a_model(nodes=[helper.make_node(kind, names, ["embedding"], **attributes)])
+    tensors = [
+        numpy_helper.from_array(np.asarray(one), f"c{place}") for place, one in enumerate(constants) if names[place]
+    ]
+    model.graph.initializer.extend(tensors)
+    return model
+
+
+ONES = np.ones((2, 2), np.float32)
+IMAGE = ONES[None, None]
+FLOATS, DOUBLES = np.float32([0, 1e10, 1]), np.float64([0, 1e10, 1])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        made_by("Range", -130_000_000, 0, 1),
+        made_by("Range", 130_000_000, 0, -1),
+        made_by("Range", 0, 1000, np.float32(1e-6)),
+        made_by("Range", *FLOATS),
+        made_by("Range", *DOUBLES),
+        made_by("Range", *FLOATS[[0, 0, 0]]),
+        made_by("Range", *np.float32([0, np.inf, 1])),
+        made_by("Range", *np.float32([0, np.nan, 1])),
+        made_by("Range", *np.int32([2**31 - 1, -(2**31), -2])),
+        made_by("Pad", ONES, [0, 0, 20_000, 25_000]),
+        made_by("Pad", ONES, [20_000, 0, 0, 25_000]),
+        made_by("Pad", ONES, [0, 2**26], None, [1]),
+        made_by("Pad", ONES, pads=[0, 0, 20_000, 25_000]),
+        made_by("Expand", np.ones((2**14, 1)), [1, 2**13]),
+        made_by("Tile", np.ones(2**14), [2**13]),
+        made_by("OneHot", np.zeros(2**14, int), 2**13, [0, 1]),
+        made_by("OneHot", np.zeros(2**14, int), np.float32(2**13), [0, 1]),
+        made_by("Resize", IMAGE, None, None, [1, 1, 2**14, 2**13]),
+        made_by("Resize", IMAGE, None, np.float32([1, 1, 2**12, 2**13])),
+        made_by("Resize", IMAGE, np.float32([1, 1, 2**12, 2**13])),
+        made_by("Upsample", IMAGE, np.float32([1, 1, 2**12, 2**13])),
+        made_by("Upsample", IMAGE, scales=[1.0, 1.0, 4096.0, 8192.0]),
+        made_by("MaxUnpool", IMAGE, np.zeros((1, 1, 2, 2), int), [1, 1, 2**14, 2**13], kernel_shape=[2, 2]),
+        made_by("RoiAlign", IMAGE, np.zeros((1, 4)), [0], output_height=2**14, output_width=2**13),
+        made_by("MelWeightMatrix", 2**14, 2**13, 16000, np.float32(0), np.float32(8000)),
+        made_by("DFT", np.ones((1, 4, 1)), 2**26, axis=1),
+        made_by("CenterCropPad", ONES, [2**14, 2**13]),
+        made_by("Col2Im", ONES, [2**14, 2**13], [1, 1]),
+        made_by("AffineGrid", np.ones((1, 2, 3)), [1, 1, 2**14, 2**13]),
+    ],
+    ids=lambda model: model.graph.node[0].op_type,
+)
+def test_what_an_operator_makes_is_reckoned_from_all_that_says_how_much(refused, model):
+    kind = model.graph.node[0].op_type
+    refused(model, f"the operator {kind} that makes more than 67108864 numbers")
+
+
+@pytest.mark.parametrize("written", ["float_data", "double_data", "int32_data", "uint64_data", "value_float"])
+def test_how_much_may_be_written_in_many_ways(refused, written):
+    kinds = {"float_data": TensorProto.FLOAT, "double_data": TensorProto.DOUBLE, "int32_data": TensorProto.INT32}
+    limit = helper.make_tensor("limit", kinds.get(written, TensorProto.UINT64), [], [2**27])
+    nodes = [helper.make_node("Range", ["zero", "limit", "one"], ["embedding"])]
+    if written == "value_float":
+        limit = DATA
+        nodes.insert(0, helper.make_node("Constant", [], ["limit"], value_float=float(2**27)))
+    refused(a_model(limit, nodes), "the operator Range that makes more")
+
+
+def test_it_is_the_sum_that_stays_small(refused):
+    """onnxruntime would keep all of them, each of which could be."""
+    sizes = numpy_helper.from_array(np.array([2**24]), "sizes")
+    made = [helper.make_node("ConstantOfShape", ["sizes"], [f"x{number}"]) for number in range(5)]
+    refused(a_model(sizes, made), "the operator ConstantOfShape that makes more .* with what others make")
+    refused(a_model(sizes, [nested(one) for one in made]), "the operator ConstantOfShape that makes more")
+
+
+def test_what_depends_on_the_sound_counts_by_its_constants(tmp_path):
+    nodes = [
+        helper.make_node("Pad", ["waveform", "pads"], ["padded"]),
+        helper.make_node("Range", ["start", "limit", "step"], ["ramp"]),
+        helper.make_node("ReduceMean", ["padded"], ["mean"], keepdims=1),
+        helper.make_node("Expand", ["mean", "sizes"], ["wide"]),
+        helper.make_node("Tile", ["wide", "twice"], ["wider"]),
+        helper.make_node("Add", ["wider", "ramp"], ["embedding"]),
+    ]
+    constants = {"pads": np.array([0, 8000, 0, 8000]), "sizes": np.array([1, 64]), "twice": np.array([1, 2])}
+    constants |= {"start": np.float32(1280), "limit": np.float32(0), "step": np.float32(-10)}
+    model = a_model(nodes=nodes)
+    model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
+    path = tmp_path / "good.onnx"
+    path.write_bytes(model.SerializeToString())
+    assert declared(path) == METADATA.to_props()
+
+
+OPENED = """
+import sys
+from kerascola import Embedder
+Embedder(sys.argv[1], threads=1)
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system does not say how much memory was taken")
+def test_products_of_constants_are_left_for_when_it_runs(tmp_path):
+    """A small file of which onnxruntime could make 1 GB as it opens it."""
+    column, row = np.ones((2**14, 1), np.float32), np.ones((1, 2**14), np.float32)
+    nodes = [
+        helper.make_node("MatMul", ["column", "row"], ["product"]),
+        helper.make_node("ReduceMax", ["product"], ["largest"], keepdims=1),
+        helper.make_node("ReduceMean", ["waveform"], ["mean"], keepdims=1),
+        helper.make_node("Add", ["mean", "largest"], ["sum"]),
+        helper.make_node("Add", ["sum", "w"], ["embedding"]),
+    ]
+    model = a_model(nodes=nodes)
+    model.graph.initializer.extend([numpy_helper.from_array(column, "column"), numpy_helper.from_array(row, "row")])
+    path = tmp_path / "outer.onnx"
+    path.write_bytes(model.SerializeToString())
+    done = subprocess.run([sys.executable, "-c", OPENED, path], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 2**19  # kB
+
+
+def test_two_constants_of_one_name_are_refused(refused):
+    """Which of them counts is for onnxruntime to say."""
+    model = a_model(nodes=[helper.make_node("ConstantOfShape", ["w"], ["embedding"])])
+    model.graph.initializer.append(DATA)
+    refused(model, "two constants of the name 'w'")
+    beside = helper.make_node("Constant", [], ["w"], value_ints=[4])
+    refused(a_model(nodes=[beside, helper.make_node("ConstantOfShape", ["w"], ["embedding"])]), "two constants")
 
 
 def test_noise_stays_small(refused):

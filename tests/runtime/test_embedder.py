@@ -2,6 +2,7 @@ import io
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import pytest
 import soundfile
 from onnx_models import METADATA, statistics, write_statistics_model
@@ -137,6 +138,17 @@ def test_every_form_of_a_clip(embedder, tmp_path):
     np.testing.assert_allclose(embedder.embed(np.stack([clip, clip], axis=1), RATE), right, atol=1e-6)
 
 
+def test_numpys_text_is_a_path(embedder, tmp_path):
+    soundfile.write(tmp_path / "a.wav", noise(9000), RATE, subtype="FLOAT")
+    names = np.array([str(tmp_path / "a.wav")] * 2)  # as the column of paths that `kerascola embed` writes
+    right = expected(noise(9000))
+    for found in (embedder(names[0]), *embedder(list(names)), *(row for _, row in embedder.each(names))):
+        np.testing.assert_allclose(found, right, atol=1e-5)
+    np.testing.assert_allclose(embedder({"path": names[0]}), right, atol=1e-5)
+    with pytest.raises(AudioError, match="rate only with a bare array.*str"):
+        embedder(names[0], RATE)
+
+
 def test_two_arrays_in_a_tuple_are_two_clips(embedder):
     assert embedder.embed((noise(9000), noise(9000, 1)), RATE).shape == (2, 4)
     assert embedder.embed([(noise(9000), RATE)]).shape == (1, 4)
@@ -185,10 +197,14 @@ def test_what_is_no_clip(embedder, audio, rate, reason):
 
 def test_bad_clips_can_be_returned_and_the_others_go_on(embedder, tmp_path):
     good = noise(9000)
-    results = dict(embedder.each([(good, RATE), tmp_path / "gone.wav", b"no sound", (good, RATE)], on_error="return"))
+    closed = io.BytesIO(b"no sound")
+    closed.close()
+    clips = [(good, RATE), tmp_path / "gone.wav", b"no sound", closed, (good, RATE)]
+    results = dict(embedder.each(clips, on_error="return"))
     assert isinstance(results[1], AudioError) and "gone.wav" in str(results[1])
     assert isinstance(results[2], AudioError)
-    for index in (0, 3):
+    assert isinstance(results[3], AudioError) and "closed file" in str(results[3])
+    for index in (0, 4):
         np.testing.assert_allclose(results[index], expected(good), atol=1e-5)
     with pytest.raises(AudioError, match="item 1: .*gone.wav"):
         list(embedder.each([(good, RATE), tmp_path / "gone.wav"]))
@@ -233,11 +249,18 @@ def test_files_that_are_no_models(tmp_path):
     text = tmp_path / "text.onnx"
     text.write_text("hello")
     foreign = write_statistics_model(tmp_path / "foreign.onnx", props={"author": "somebody"})
+    kinds = {".pt2": "a model for torch", ".tflite": "a model for LiteRT", ".xml": "a model for OpenVINO"}
+    others = []
+    for suffix, kind in {**kinds, ".json": "JSON"}.items():
+        path = tmp_path / f"model{suffix}"
+        path.write_text("{}")
+        others.append((path, f"model{suffix}: expected an .onnx file, received {kind}.*kerascola-export MODEL.keras"))
     for path, reason in [
         (tmp_path / "gone.onnx", "gone.onnx.*no such file"),
         (tmp_path, "a folder"),
         (keras, "kerascola-export .*model.keras"),
         (text, "text.onnx: expected an ONNX model"),
+        *others,
         (foreign, "foreign.onnx was not made by"),
         (42, "received a int"),
     ]:
@@ -256,6 +279,20 @@ def test_models_that_break_the_contract(tmp_path):
     ]:
         with pytest.raises(ModelError, match=reason):
             Embedder(path)
+
+
+@pytest.mark.parametrize("io_binding", [False, True])
+def test_what_goes_wrong_in_a_run_is_said_once(tmp_path, capfd, io_binding):
+    """And not printed by onnxruntime as well."""
+    path = write_statistics_model(tmp_path / "model.onnx")
+    model = onnx.load(path)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([7, 4]), "rows"))
+    model.graph.node[-1].output[0] = "before"
+    model.graph.node.append(onnx.helper.make_node("Reshape", ["before", "rows"], ["embedding"]))
+    onnx.save(model, path)
+    with pytest.raises(ModelError, match=r"model.onnx: expected embedding of \[1, 8000\] samples, received: "):
+        Embedder(path, io_binding=io_binding)(noise(8000), RATE)
+    assert "onnxruntime" not in capfd.readouterr().err
 
 
 def test_embeddings_that_are_no_numbers_are_an_error(tmp_path):

@@ -3,6 +3,7 @@ import random
 import zipfile
 from dataclasses import asdict, fields
 
+import numpy as np
 import pytest
 from onnx_models import METADATA
 
@@ -187,6 +188,28 @@ def test_a_bomb_is_not_unpacked(tmp_path):
     assert path.stat().st_size < 2**16
     with pytest.raises(ModelError, match="at most 1048576 bytes of kerascola.json"):
         load_metadata(path)
+
+
+@pytest.mark.parametrize("member", ["config.json", "metadata.json", "model.weights.h5", "assets/a.txt"])
+@pytest.mark.parametrize("claimed", [None, 2**28])
+def test_no_member_is_a_bomb(tmp_path, member, claimed):
+    """Whatever it says that it takes in the file, for Keras unpacks it in memory."""
+    path = tmp_path / "file.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr(MEMBER, json.dumps(asdict(METADATA)))
+        file.writestr(member, bytes(2**25))
+        if claimed:
+            file.getinfo(member).compress_size = claimed
+    assert path.stat().st_size < 2**16
+    with pytest.raises(ModelError, match="file.keras cannot be loaded: its members are 33554[0-9]* bytes, of at most"):
+        load_metadata(path)
+
+
+def test_an_archive_may_be_as_large_as_its_members(tmp_path):
+    path = archive(tmp_path / "file.keras", json.dumps(asdict(METADATA)))
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("model.weights.h5", np.random.default_rng(0).integers(0, 2, 2**25, np.uint8))
+    assert path.stat().st_size < 2**23 and load_metadata(path) == METADATA
 
 
 def test_an_archive_goes_by_its_name(tmp_path):

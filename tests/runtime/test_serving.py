@@ -146,6 +146,42 @@ def test_a_child_ends_as_any_process_does(model):
     assert done.stdout.strip() == "[7, 7]", done.stderr
 
 
+WHILE_OTHERS_READ = """
+import os, signal, sys, threading
+from kerascola import Embedder
+embed, files = Embedder(sys.argv[1], threads=1), sys.argv[2:]
+def read():
+    while True:
+        embed(files)
+for _ in range(4):
+    threading.Thread(target=read, daemon=True).start()
+embed(files)
+for number in range(40):
+    child = os.fork()
+    if not child:
+        signal.alarm(30)  # ends one that hangs
+        embed(files)
+        os._exit(0)
+    if code := os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
+        print("child", number, "ended by", code, flush=True)
+        break
+else:
+    print("all ended", flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not HAS_FORK, reason="this system has no fork")
+def test_a_child_reads_files_though_others_did_as_it_was_forked(model, tmp_path):
+    """One in three hung, as long as soundfile's lock was that of the parent."""
+    paths = [tmp_path / f"{number}.wav" for number in range(8)]
+    for number, path in enumerate(paths):
+        soundfile.write(path, noise(2000, number), RATE)
+    command = [sys.executable, "-W", "ignore", "-c", WHILE_OTHERS_READ, model, *paths]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "all ended", done.stderr
+
+
 def embedding(embed: Embedder, clip: np.ndarray) -> np.ndarray:
     return embed(clip, RATE)
 
@@ -206,7 +242,8 @@ def shapes_of(monkeypatch, embed: Embedder, work: Callable[[], object]) -> list[
 
 def test_batches_have_pinned_sizes(model, monkeypatch):
     embed, free = Embedder(model, batch_size=[8, 1, 4]), Embedder(model, batch_size=8)
-    assert embed.batch_size == 8
+    assert embed.batch_size == 8 and Embedder(model, batch_size=np.int64(4)).batch_size == 4
+    assert Embedder(model, batch_size=(np.int32(2), 4)).pinned == (2, 4)
     clips = [noise(samples, seed) for seed, samples in enumerate([8000, 20_000, 30_001, 90_000, 5000, 5000, 300] * 3)]
     shapes = shapes_of(monkeypatch, embed, lambda: embed(clips, RATE))
     assert {size for size, _ in shapes} == {8, 4}
@@ -218,7 +255,7 @@ def test_batches_have_pinned_sizes(model, monkeypatch):
     assert shapes_of(monkeypatch, free, free.warm_up) == [(1, WINDOW), (8, WINDOW)]
 
 
-@pytest.mark.parametrize("sizes", [(), (0, 8), (1, 2.5), ("8",), None, (True,)])
+@pytest.mark.parametrize("sizes", [(), (0, 8), (1, 2.5), ("8",), None, (True,), np.int64(0), np.float32(4)])
 def test_sizes_that_cannot_be(model, sizes):
     with pytest.raises(KerascolaError, match="batch_size"):
         Embedder(model, batch_size=sizes)
