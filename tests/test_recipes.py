@@ -268,3 +268,10 @@ def test_objectives_are_chosen_by_name():
     for name in ("cola", "nt_xent", "supcon", "clar", "classify", "byol", "vicreg", "alignment_uniformity"):
         assert recipes.load("cola", [f"objective={{name: {name}}}"]).objective.name == name
     assert recipes.load("cola", ["train.cached_batch=128"]).train.cached_batch == 128
+
+
+def test_what_goes_with_no_sketch_and_no_axes_is_said():
+    assert "sketch: expected neither a second encoder nor train.cached_batch" in refusal("clar", ["sketch.weight=1"])
+    assert "sketch: expected neither" in refusal("cola", ["sketch.weight=1", "train.cached_batch=128"])
+    assert "received 98 x 64" in refusal("cola", ["sketch.frames=99"])
+    assert "axes: expected no second encoder" in refusal("clar", ["axes=4"])

@@ -30,6 +30,8 @@ STAGES = (
     (6, 320, 1, 1, 3),
 )
 MIN_FRAMES = 16
+BRANCH = 0.2  # of what is added to, a residual branch begins with, where nothing is normalised
+UNEVEN = 0.3  # the deviation of a depthwise kernel's weights there, relative to a random one of the same power
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,8 @@ def efficientnet(
 
     `width` and `depth` scale B0's filters and repeats in place of the variant's own. With `three_channels` a 3 x 3
     convolution makes three images of the spectrogram first, as many as the published network takes. Without
-    `batch_norm` the convolutions have neither it nor biases: the network begins near a linear one, which keeps more of
-    what it hears, and so has less to learn again in a short training. What passes shrinks from block to block, so
-    embeddings then are divided by their length.
+    `batch_norm` the convolutions have neither it nor biases, and begin as `begun` says: near a linear network, which
+    keeps what it hears, and so has less to learn again in a short training. Embeddings then are of length 1.
     """
     check_one_of("variant", variant, VARIANTS)
     check_one_of("pool", pool, POOLS)
@@ -88,7 +89,7 @@ def efficientnet(
     inputs, x = spectrogram(bands, channels)
     if three_channels:
         x = convolution(x, 3, 3, bias=True)
-    x = convolution(x, round_filters(32, width), 3, stride=2)
+    x = convolution(x, round_filters(32, width), 3, stride=2, initializer=begun(batch_norm))
     x = ended(x, batch_norm, kind.activation)
     block = 0
     for expansion, filters, repeats, stride, kernel in stages:
@@ -97,7 +98,8 @@ def efficientnet(
             steps = stride if repeat == 0 else 1
             x = inverted_bottleneck(x, filters, kernel, steps, expansion, drop, kind, batch_norm)
             block += 1
-    x = ended(convolution(x, round_filters(1280, width), 1), batch_norm, kind.activation)
+    x = convolution(x, round_filters(1280, width), 1, initializer=begun(batch_norm))
+    x = ended(x, batch_norm, kind.activation)
     x = POOLS[pool](x, axis=(1, 2))
     return keras.Model(inputs, x if batch_norm else layers.UnitNormalization()(x), name="encoder")
 
@@ -106,15 +108,15 @@ def inverted_bottleneck(
     x, filters: int, kernel: int, stride: int, expansion: int, drop: float, kind: Variant, batch_norm: bool
 ):
     inputs, width = x, x.shape[-1] * expansion
+    adds = stride == 1 and inputs.shape[-1] == filters
     if expansion > 1:
-        x = ended(convolution(x, width, 1), batch_norm, kind.activation)
-    x = ended(depthwise(x, kernel, stride), batch_norm, kind.activation)
+        x = ended(convolution(x, width, 1, initializer=begun(batch_norm)), batch_norm, kind.activation)
+    x = ended(depthwise(x, kernel, stride, initializer=averaging(batch_norm, kernel)), batch_norm, kind.activation)
     if not kind.lite:
-        x = squeeze_excite(x, max(1, inputs.shape[-1] // 4))
-    x = ended(convolution(x, filters, 1), batch_norm)
-    if stride == 1 and inputs.shape[-1] == filters:
-        x = layers.Add()([inputs, drop_branch(x, drop)])
-    return x
+        x = squeeze_excite(x, max(1, inputs.shape[-1] // 4), FAN_OUT if batch_norm else "zeros")
+    halved, gain = (1 if kind.lite else 2), (BRANCH if adds else 1.0)
+    x = ended(convolution(x, filters, 1, initializer=begun(batch_norm, halved, gain)), batch_norm)
+    return layers.Add()([inputs, drop_branch(x, drop)]) if adds else x
 
 
 def ended(x, batch_norm: bool, activation: str | None = None):
@@ -124,10 +126,28 @@ def ended(x, batch_norm: bool, activation: str | None = None):
     return layers.Activation(activation)(x) if activation else x
 
 
-def squeeze_excite(x, reduced: int):
+def begun(batch_norm: bool, halved: int = 0, gain: float = 1.0):
+    """The weights that a convolution begins with.
+
+    Without batch normalisation it passes on `gain` of what it gets, made up for having been halved on the way: of what
+    is small a swish passes half, and so does a gate that has learnt nothing.
+    """
+    if batch_norm:
+        return FAN_OUT
+    return {"class_name": "VarianceScaling", "config": {"scale": (gain * 2.0**halved) ** 2, "mode": "fan_in"}}
+
+
+def averaging(batch_norm: bool, kernel: int):
+    """The same for a depthwise one, always behind an activation: a mean of its neighbours, and a little of its own."""
+    if batch_norm:
+        return FAN_OUT
+    return {"class_name": "RandomNormal", "config": {"mean": 2 / kernel**2, "stddev": 2 * UNEVEN / kernel}}
+
+
+def squeeze_excite(x, reduced: int, opening):
     gate = ops.mean(x, axis=(1, 2), keepdims=True)
     gate = layers.Conv2D(reduced, 1, activation="swish", kernel_initializer=FAN_OUT)(gate)
-    gate = layers.Conv2D(x.shape[-1], 1, activation="sigmoid", kernel_initializer=FAN_OUT)(gate)
+    gate = layers.Conv2D(x.shape[-1], 1, activation="sigmoid", kernel_initializer=opening)(gate)
     return layers.Multiply()([x, gate])
 
 

@@ -35,11 +35,11 @@ class Classifier(Pretrainer):
             labels = ops.one_hot(labels, self.objective.classes)
         if training:
             waveforms, labels = self.views.mixed(waveforms, labels, batch)
-        features = self.spectrograms(waveforms, batch, training)
+        features = self.spectrograms(self.features(waveforms), batch, training)
         views = self.by_view(self.encoder(features, training=training and not self.frozen))
         return {**self.judge(views, {"labels": labels}, training), "views": views}
 
     def logits(self, waveforms):
         """[n, samples] -> [n, classes]"""
-        features = self.spectrograms(self.crop_level(waveforms), {}, training=False)
+        features = self.spectrograms(self.features(self.crop_level(waveforms)), {}, training=False)
         return self.objective.logits(self.encoder(features, training=False))

@@ -9,6 +9,7 @@ from keras import ops
 from kerascola.augment.running import Standardise
 from kerascola.augment.views import Views
 from kerascola.objectives.objective import Objective
+from kerascola.objectives.sketch import Sketch
 
 
 def itself(x):
@@ -30,7 +31,8 @@ class Pretrainer(keras.Model):
     "loss". The views go through the encoder together, so that batch statistics are shared. Without training nothing is
     augmented. `second` are the features and the encoder of a second tower, whose embeddings of the same waveforms are
     further views. `standardise` brings what the encoder gets to mean 0 and deviation 1, by what was seen so far. Where
-    the objective needs a target, a second encoder follows the first by `objective.momentum`.
+    the objective needs a target, a second encoder follows the first by `objective.momentum`. With a `sketch`, times its
+    weight in the loss, an embedding also has to tell what its sound looked like before `views` altered the spectrogram.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Pretrainer(keras.Model):
         second: tuple[keras.Model, keras.Model] | None = None,
         standardise: bool = False,
         render: Callable = nothing,
+        sketch: tuple[Sketch, float] | None = None,
         **kwargs,
     ) -> None:
         super().__init__(autocast=False, **kwargs)  # what was drawn stays whole: bfloat16 knows no frame 301
@@ -57,6 +60,7 @@ class Pretrainer(keras.Model):
         self.standardise = Standardise(name="standardise") if standardise else None
         self.noise_seed = keras.random.SeedGenerator(seed)
         self.target: Any = follower(encoder) if objective.needs_target else None
+        self.sketch, self.sketch_weight = sketch or (None, 0.0)
 
     def normal(self, shape):
         return keras.random.normal(shape, dtype="float32", seed=self.noise_seed)
@@ -75,21 +79,26 @@ class Pretrainer(keras.Model):
             return ops.cast(batch["clips"], "float32"), False
         return self.render(batch, self.normal)
 
-    def spectrograms(self, waveforms, batch, training: bool):
-        """What the encoder gets of the waveforms."""
-        made = self.features(waveforms)
+    def spectrograms(self, features, batch, training: bool):
+        """What the encoder gets of what the front end makes."""
         if training:
-            made = self.views.spectrograms(made, batch, self.normal)
-        return made if self.standardise is None else self.standardise(made, training=training)
+            features = self.views.spectrograms(features, batch, self.normal)
+        return features if self.standardise is None else self.standardise(features, training=training)
+
+    def encoded(self, batch, training: bool):
+        """Embeddings by view, [count, n, d] or [2 * count, n, d] of two encoders; what the front end made of the
+        sounds; and what the encoder got of that."""
+        waveforms = self.waveforms(batch, training)
+        features = self.features(waveforms)
+        spectrograms = self.spectrograms(features, batch, training)
+        views = self.by_view(self.encoder(spectrograms, training=training))
+        if self.other_encoder is not None:
+            others = self.other_encoder(self.other_features(waveforms), training=training)
+            views = ops.concatenate([views, self.by_view(others)], axis=0)
+        return views, features, spectrograms
 
     def embed(self, batch, training: bool = False):
-        """[count, n, d], or [2 * count, n, d] of two encoders"""
-        waveforms = self.waveforms(batch, training)
-        views = self.by_view(self.encoder(self.spectrograms(waveforms, batch, training), training=training))
-        if self.other_encoder is None:
-            return views
-        others = self.other_encoder(self.other_features(waveforms), training=training)
-        return ops.concatenate([views, self.by_view(others)], axis=0)
+        return self.encoded(batch, training)[0]
 
     def by_view(self, embeddings):
         return ops.reshape(embeddings, (self.views.count, -1, embeddings.shape[-1]))
@@ -102,15 +111,18 @@ class Pretrainer(keras.Model):
 
     def call(self, batch, training: bool = False):
         """The objective's scalars, and the embeddings as "views"."""
-        if self.target is None:
-            views = self.embed(batch, training)
-            return {**self.judge(views, batch, training), "views": views}
-        spectrograms = self.spectrograms(self.waveforms(batch, training), batch, training)
-        views = self.by_view(self.encoder(spectrograms, training=training))
-        if training:
-            self.follow()
-        targets = ops.stop_gradient(self.by_view(self.target(spectrograms, training=training)))
-        return {**self.judge(views, batch, training, targets=targets), "views": views}
+        views, features, spectrograms = self.encoded(batch, training)
+        targets = {}
+        if self.target is not None:
+            if training:
+                self.follow()
+            made = self.target(spectrograms, training=training)
+            targets = {"targets": ops.stop_gradient(self.by_view(made))}
+        logs = self.judge(views, batch, training, **targets)
+        if self.sketch is not None:
+            untold = self.sketch(features, ops.reshape(views, (-1, views.shape[-1])))
+            logs = {**logs, "loss": logs["loss"] + self.sketch_weight * untold, "sketch": untold}
+        return {**logs, "views": views}
 
     def follow(self) -> None:
         """The target, which began as the encoder is, comes a little nearer to what that has become."""

@@ -53,6 +53,14 @@ class Tower(Section):
     encoder: Encoder
 
 
+class Sketch(Section):
+    """Beside the objective: an embedding also tells its spectrogram, averaged over blocks, by a linear layer."""
+
+    weight: float = Field(1.0, gt=0)  # in the loss, of the share that is not told
+    frames: Count = 8
+    bands: Count = 2
+
+
 class Synth(Section):
     """Of `--data synth`: sounds that are made while training."""
 
@@ -146,6 +154,10 @@ class Recipe(Section):
     second: Tower | None = None  # of the same waveforms: its embeddings are further views for the objective
     views: Views = Views()
     objective: Objective = Cola()
+    sketch: Sketch | None = None
+    axes: Count | None = (
+        None  # batches, heard when training is done, along whose principal axes embeddings are laid out
+    )
     optimizer: Optimizer = Adam()
     schedule: Schedule = Constant()
     data: Data = Data()
@@ -209,6 +221,26 @@ class Recipe(Section):
             raise ValueError(
                 "train.cached_batch: the objective byol compares a clip with no others. Expected none here"
             )
+        return self
+
+    @model_validator(mode="after")
+    def sketch_fits(self) -> "Recipe":
+        if self.sketch is None:
+            return self
+        if self.second or self.train.cached_batch:
+            raise ValueError("sketch: expected neither a second encoder nor train.cached_batch beside it")
+        image = self.augmented_views().image.shape
+        if len(image) < 2 or image[0] < self.sketch.frames or image[1] < self.sketch.bands:
+            raise ValueError(
+                f"sketch: expected a spectrogram of {self.sketch.frames} frames x {self.sketch.bands} bands or more, "
+                f"received {' x '.join(map(str, image))}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def axes_fit(self) -> "Recipe":
+        if self.axes and self.second:
+            raise ValueError("axes: expected no second encoder beside them")
         return self
 
     @model_validator(mode="after")

@@ -12,11 +12,13 @@ from kerascola.augment.running import statistics
 from kerascola.data.synthesised import rendered
 from kerascola.dsp.log_mel import LogMel
 from kerascola.encoders import build as encoders_by_name
+from kerascola.encoders.axes import with_axes
 from kerascola.errors import RecipeError
 from kerascola.frontends.frontend import clip_level, features, frontend, level
 from kerascola.models.embedder import embedder, side_by_side
 from kerascola.models.pretrainer import Pretrainer
 from kerascola.objectives import build as objectives
+from kerascola.objectives.sketch import Sketch
 from kerascola.recipes.schema import Recipe, Tower
 from kerascola.runtime.metadata import Metadata
 from kerascola.training.optimizers import optimizer
@@ -28,7 +30,7 @@ def build(recipe: Recipe, steps_per_epoch: int, classes: int = 1) -> tuple[Pretr
     towers = [tower for tower in (recipe, recipe.second) if tower]
     learnt = [features(tower.frontend) for tower in towers]
     with precision(recipe.train.precision):
-        encoders, least = zip(*map(encoder_of, towers), strict=True)
+        encoders, least = zip(*(encoder_of(tower, bool(recipe.axes)) for tower in towers), strict=True)
         rate = recipe.frontend.sample_rate
         if recipe.crop_samples < max(least):
             raise RecipeError(
@@ -47,12 +49,19 @@ def build(recipe: Recipe, steps_per_epoch: int, classes: int = 1) -> tuple[Pretr
             second=(learnt[1], encoders[1]) if recipe.second else None,
             standardise=recipe.views.standardise,
             render=functools.partial(rendered, samples=recipe.clip_samples, rate=rate),
+            sketch=recipe.sketch and (Sketch(recipe.sketch.frames, recipe.sketch.bands), recipe.sketch.weight),
             name="pretrainer",
         )
         pretrainer.compile(optimizer(recipe.optimizer, recipe.schedule, steps_per_epoch, recipe.train.epochs))
     dimensions = [int(encoder.output.shape[-1]) for encoder in encoders]
     if len(set(dimensions)) > 1:
         raise RecipeError(f"second: expected an encoder of the first one's {dimensions[0]} dimensions: {dimensions[1]}")
+    heard = (recipe.axes or 0) * (recipe.train.cached_batch or recipe.train.batch_size) * recipe.views.count
+    if recipe.axes and heard <= dimensions[0]:
+        raise RecipeError(
+            f"axes: expected batches of more than {dimensions[0]} embeddings, the numbers of one; {recipe.axes} give "
+            f"{heard}"
+        )
     metadata = Metadata(
         sample_rate=rate,
         window_samples=recipe.crop_samples,
@@ -81,11 +90,11 @@ def precision(name: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def encoder_of(tower: Recipe | Tower) -> tuple[keras.Model, int]:
-    """The encoder, and the least number of samples that it needs."""
+def encoder_of(tower: Recipe | Tower, axes: bool) -> tuple[keras.Model, int]:
+    """The encoder, with a layer for the axes if it has such, and the least number of samples that it needs."""
     options = tower.encoder.model_dump(exclude={"name"})
     encoder, frames = encoders_by_name.build(tower.encoder.name, tower.frontend.shape, **options)
-    return encoder, tower.frontend.samples(frames)
+    return with_axes(encoder) if axes else encoder, tower.frontend.samples(frames)
 
 
 def level_of(recipe: Recipe) -> Callable:
@@ -133,6 +142,6 @@ def exact(recipe: Recipe, tower: Recipe | Tower, encoder: keras.Model) -> keras.
     """The encoder as it computes in float32."""
     if recipe.train.precision == "float32":
         return encoder
-    plain, _ = encoder_of(tower)
+    plain, _ = encoder_of(tower, bool(recipe.axes))
     plain.set_weights(encoder.get_weights())
     return plain

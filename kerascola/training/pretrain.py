@@ -1,5 +1,6 @@
 """From a recipe and recordings to `model.keras`."""
 
+import contextlib
 import warnings
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from kerascola.data.pipeline import Batches, Stream
 from kerascola.data.recordings import FAIL, Recordings
 from kerascola.data.sets import to_pretrain, where_labels_are
 from kerascola.data.synthesised import SYNTH, Synthesised
+from kerascola.encoders.axes import lay_out
 from kerascola.errors import DataError
 from kerascola.evaluation.curves import draw_training
 from kerascola.models.embedder import save_embedder
+from kerascola.models.pretrainer import Pretrainer
 from kerascola.objectives import build as objectives
 from kerascola.recipes.schema import Recipe
 from kerascola.training import logs
@@ -71,9 +74,18 @@ def pretrain(
         train(recipe.train, pretrainer, batches, steps, run, log=log)
     draw_training(run.report, f"{recipe.name}: {run.path.name}", run.history)
     with averaged(pretrainer):
+        if recipe.axes:
+            lay_out(pretrainer.encoder, heard(pretrainer, batches, run.step, recipe.axes))
         for name, (model, about) in towers_shipped(recipe, pretrainer, metadata).items():
             save_embedder(model, about, run.path / f"{name}.keras")
         return save_embedder(*shipped(recipe, pretrainer, metadata), run.model)
+
+
+def heard(pretrainer: Pretrainer, batches: Stream, step: int, count: int) -> np.ndarray:
+    """[rows, d], the embeddings of all views in so many batches from `step` on, as they are without training."""
+    with contextlib.closing(batches.from_step(step)) as stream:
+        made = [pretrainer.predict_on_batch(next(stream))["views"] for _ in range(count)]
+    return np.concatenate([views.reshape(-1, views.shape[-1]) for views in made])
 
 
 def warn_of_equal_views(recipe: Recipe, rendered: bool) -> None:

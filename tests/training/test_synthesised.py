@@ -10,7 +10,8 @@ from kerascola.augment.views import Views
 from kerascola.cli import main
 from kerascola.data.made import write_sounds
 from kerascola.data.synthesised import SYNTH, Synthesised, rendered
-from kerascola.errors import DataError
+from kerascola.errors import DataError, RecipeError
+from kerascola.models.embedder import load_embedder
 from kerascola.recipes.schema import Synth
 from kerascola.training.pretrain import pretrain
 from kerascola.training.run import Run
@@ -94,6 +95,35 @@ def test_pre_training_on_them(tmp_path):
     assert pretrain(recipe, SYNTH, run) == run.model
     losses = [row["loss"] for row in run.history]
     assert losses[-1] < 0.85 * np.log(8) and losses[-1] < losses[0]
+
+
+def test_a_sketch_is_learnt_beside_and_what_is_shipped_lies_along_its_axes(tmp_path):
+    (tmp_path / "made.yaml").write_text(RECIPE)
+    changes = ["sketch.frames=2", "axes=5"]
+    recipe, run = recipes.load(str(tmp_path / "made.yaml"), changes), Run(tmp_path / "run")
+    model, _ = load_embedder(pretrain(recipe, SYNTH, run))
+    untold = [row["sketch"] for row in run.history]
+    assert untold[-1] < 0.9 * untold[0]
+    kernel, bias = model.get_layer("encoder").get_layer("axes").get_weights()
+    np.testing.assert_allclose(kernel @ kernel.T, np.eye(32), atol=1e-4)
+    assert np.abs(kernel - np.eye(32)).max() > 0.1 and np.abs(bias).max() > 0
+    again = Run(run.path)
+    pretrain(recipe, SYNTH, again, resume=True)
+    turned, _ = load_embedder(again.model)
+    sound = np.random.default_rng(0).normal(size=(3, 2048)).astype(np.float32)
+    found, expected = (np.abs(each.predict_on_batch(sound)) for each in (turned, model))  # an axis has no sign
+    np.testing.assert_allclose(found, expected, atol=1e-2 * expected.max())
+    further = Run(tmp_path / "further")
+    pretrain(recipe, SYNTH, further, start=str(run.model))
+    assert further.model.exists()
+
+
+@once
+def test_axes_need_more_embeddings_than_these_have_numbers(tmp_path):
+    (tmp_path / "made.yaml").write_text(RECIPE)
+    with pytest.raises(RecipeError, match="batches of more than 32 embeddings, the numbers of one; 2 give 32"):
+        pretrain(recipes.load(str(tmp_path / "made.yaml"), ["axes=2"]), SYNTH, Run(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
 
 
 @once
