@@ -28,6 +28,7 @@ def tidy(model: onnx.ModelProto) -> onnx.ModelProto:
     fold_affine(model)
     lines_as_images(model.graph)
     bounds_as_clips(model.graph)
+    sizes_before_convolutions(model.graph)
     drop_unused(model)
     used = {node.domain for node in model.graph.node}
     one_opset_a_domain(model, used)
@@ -92,6 +93,37 @@ def bound(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> tuple
     scalars = [name for name in node.input if name in constants and not constants[name].dims]
     others = [name for name in node.input if name not in scalars]
     return (others[0], scalars[0]) if len(scalars) == len(others) == 1 else (None, None)
+
+
+def sizes_before_convolutions(graph: onnx.GraphProto) -> None:
+    """A size that a convolution keeps is read before it: onnxruntime would bring all that comes after into another
+    layout and back for it. JAX reads lengths there, for which a CRNN takes a twentieth longer."""
+    constants = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
+    producer = {output: node for node in graph.node for output in node.output}
+    for node in graph.node:
+        readers = [reader for reader in graph.node if node.output[0] in reader.input]
+        whole = node.op_type == "Shape" and not any(a.name == "end" or a.i for a in node.attribute)
+        conv = producer.get(node.input[0]) if whole else None
+        if conv is not None and conv.op_type == "Relu":
+            conv = producer.get(conv.input[0])
+        if conv is None or conv.op_type != "Conv" or conv.input[1] not in constants or not readers:
+            continue
+        picked = [constants.get(r.input[1]) if r.op_type == "Gather" else None for r in readers]
+        of_kept_axes = all(index is not None and (index % constants[conv.input[1]].ndim != 1).all() for index in picked)
+        if of_kept_axes and keeps_size(conv, constants[conv.input[1]]):
+            node.input[0] = conv.input[0]
+
+
+def keeps_size(conv: onnx.NodeProto, weight: np.ndarray) -> bool:
+    """Along all axes but that of the channels."""
+    settings = {a.name: helper.get_attribute_value(a) for a in conv.attribute}
+    axes = weight.ndim - 2
+    pads, strides = settings.get("pads", [0] * 2 * axes), settings.get("strides", [1] * axes)
+    spans = [
+        gap * (size - 1) for gap, size in zip(settings.get("dilations", [1] * axes), weight.shape[2:], strict=True)
+    ]
+    padded = [before + after for before, after in zip(pads[:axes], pads[axes:], strict=True)]
+    return settings.get("auto_pad", b"NOTSET") == b"NOTSET" and set(strides) == {1} and padded == spans
 
 
 def fold_affine(model: onnx.ModelProto) -> None:

@@ -5,11 +5,13 @@ from contextlib import AbstractContextManager
 import jax
 import jax2onnx
 import keras
+import numpy as np
 import onnx
 from jax2onnx.plugins.flax.nnx.layer_norm import LAYER_NORM_PRIM
 from onnx import helper
 
 from kerascola.errors import ExportError
+from kerascola.export.recurrent import recurrences
 from kerascola.export.spelling import spelt
 
 
@@ -19,7 +21,7 @@ def lower(model: keras.Model, minimum: int, opset: int) -> onnx.ModelProto:
     dims = ", ".join(["batch", *("length" if size is None else str(size) for size in sizes)])
     least = [f"length >= {minimum}"] if None in sizes else []
     shape = jax.export.symbolic_shape(dims, constraints=("batch >= 1", *least))
-    with spelt(normalise, ranks=(2, 3, 4)):
+    with recurrences(model, product, loops=True) as gru, spelt(normalise, ranks=(2, 3, 4)):
         proto = jax2onnx.to_onnx(
             lambda x: model(x, training=False),
             inputs=[jax.ShapeDtypeStruct(shape, "float32")],
@@ -29,7 +31,12 @@ def lower(model: keras.Model, minimum: int, opset: int) -> onnx.ModelProto:
             normalization_mode="prefer_native",
         )
     mend_pooling(proto.graph)
+    gru.put_into(proto.graph)
     return proto
+
+
+def product(x, mark: np.ndarray):
+    return keras.ops.matmul(x, keras.ops.convert_to_tensor(mark))
 
 
 def normalise(x, gamma, beta, epsilon: float):

@@ -4,6 +4,7 @@ import os
 from contextlib import AbstractContextManager, nullcontext
 
 import keras
+import numpy as np
 import onnx
 import tensorflow as tf
 from keras.src.export.tf2onnx_lib import patch_tf2onnx
@@ -15,6 +16,7 @@ from tf2onnx.handler import tf_op
 from tf2onnx.onnx_opset import math, nn
 
 from kerascola.export.graph import scales_last_axis
+from kerascola.export.recurrent import recurrences
 from kerascola.export.spelling import spelt
 
 # Each pass of tf2onnx's optimiser would work on a copy of the graph, weights and all, to go back to if it failed.
@@ -87,7 +89,7 @@ def lower(model: keras.Model, minimum: int, opset: int) -> onnx.ModelProto:
         input_signature=[tf.TensorSpec(shape, tf.float32)],
         autograph=False,
     )
-    with spelt(normalise, ranks=(4,)):
+    with recurrences(model, product, loops=True) as gru, spelt(normalise, ranks=(4,)):
         traced = function.get_concrete_function()
     # Freezing is what turns weights and captured constants into initialisers instead of graph inputs. The public
     # converter takes no frozen graph in memory, hence its inner function.
@@ -100,7 +102,12 @@ def lower(model: keras.Model, minimum: int, opset: int) -> onnx.ModelProto:
         input_names=names[:1],
         output_names=names[1:],
     )
+    gru.put_into(proto.graph)
     return proto
+
+
+def product(x, mark: np.ndarray):
+    return tf.matmul(x, mark[None])
 
 
 def float64() -> AbstractContextManager:

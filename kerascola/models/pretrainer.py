@@ -60,7 +60,8 @@ class Pretrainer(keras.Model):
         self.standardise = Standardise(name="standardise") if standardise else None
         self.noise_seed = keras.random.SeedGenerator(seed)
         self.target: Any = follower(encoder) if objective.needs_target else None
-        self.sketch, self.sketch_weight = sketch or (None, 0.0)
+        self.sketch: Any = sketch[0] if sketch else None
+        self.sketch_weight = sketch[1] if sketch else 0.0
 
     def normal(self, shape):
         return keras.random.normal(shape, dtype="float32", seed=self.noise_seed)

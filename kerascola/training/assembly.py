@@ -49,7 +49,7 @@ def build(recipe: Recipe, steps_per_epoch: int, classes: int = 1) -> tuple[Pretr
             second=(learnt[1], encoders[1]) if recipe.second else None,
             standardise=recipe.views.standardise,
             render=functools.partial(rendered, samples=recipe.clip_samples, rate=rate),
-            sketch=recipe.sketch and (Sketch(recipe.sketch.frames, recipe.sketch.bands), recipe.sketch.weight),
+            sketch=sketch_of(recipe),
             name="pretrainer",
         )
         pretrainer.compile(optimizer(recipe.optimizer, recipe.schedule, steps_per_epoch, recipe.train.epochs))
@@ -77,6 +77,12 @@ def build(recipe: Recipe, steps_per_epoch: int, classes: int = 1) -> tuple[Pretr
         },
     )
     return pretrainer, metadata
+
+
+def sketch_of(recipe: Recipe) -> tuple[Sketch, float] | None:
+    """And its weight in the loss."""
+    asked = recipe.sketch
+    return (Sketch(asked.frames, asked.bands), asked.weight) if asked else None
 
 
 @contextmanager

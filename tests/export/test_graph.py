@@ -184,6 +184,49 @@ def over_time(settings: dict, kernel: tuple[int, ...], bias: bool, computed=Fals
     return model, np.random.default_rng(1).normal(size=(2, 3, 20)).astype(np.float32)
 
 
+@pytest.mark.parametrize(
+    ("settings", "index", "moves"),
+    [
+        ({"pads": [1, 1, 1, 1]}, 2, True),
+        ({"pads": [0, 2, 2, 0]}, [0, -1], True),
+        ({"pads": [2, 2, 2, 2], "dilations": [2, 2]}, 3, True),
+        ({"pads": [1, 1, 1, 1]}, [0, 1], False),  # the channels are others
+        ({"pads": [1, 1, 1, 1], "strides": [2, 1]}, 0, False),
+        ({"pads": [1, 1, 0, 1]}, 0, False),
+        ({"auto_pad": "SAME_UPPER"}, 0, False),
+    ],
+)
+@pytest.mark.parametrize("relu", [True, False])
+def test_a_size_that_a_convolution_keeps_is_read_before_it(settings, index, moves, relu):
+    after = "r" if relu else "c"
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"], **settings),
+        *([helper.make_node("Relu", ["c"], ["r"])] if relu else []),
+        helper.make_node("Shape", [after], ["shape"], start=0),
+        helper.make_node("Gather", ["shape", "index"], ["size"]),
+    ]
+    model = helper.make_model(
+        helper.make_graph(
+            nodes,
+            "test",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 3, "height", "width"])],
+            [helper.make_tensor_value_info(name, kind, None) for name, kind in ((after, 1), ("size", 7))],
+            [
+                numpy_helper.from_array(WEIGHT.astype(np.float32), "w"),
+                numpy_helper.from_array(np.array(index, np.int64), "index"),
+            ],
+        ),
+        opset_imports=[helper.make_opsetid("", 18)],
+        ir_version=10,
+    )
+    before = run(model)
+    graph.sizes_before_convolutions(model.graph)
+    (shape,) = (node for node in model.graph.node if node.op_type == "Shape")
+    assert shape.input[0] == ("x" if moves else after)
+    for received, expected in zip(run(model), before, strict=True):
+        np.testing.assert_array_equal(received, expected)
+
+
 def test_unused_nodes_and_constants_go():
     model = convolution([("Relu", ["c"], "y"), ("Mul", ["c", "k"], "d"), ("Neg", ["d"], "e")], {"k": 2, "left": 3})
     graph.drop_unused(model)
