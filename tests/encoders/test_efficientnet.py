@@ -98,12 +98,12 @@ def test_without_batch_norm_it_is_what_fresh_normalisations_let_through_divided_
 
 
 def test_without_batch_norm_it_begins_near_linear():
-    """Of half of a quiet spectrogram comes half, however deep the network."""
+    """Of half of a quiet spectrogram comes half, and what comes is not lost in float16, however deep the network."""
     keras.utils.set_random_seed(0)
     encoder = efficientnet(batch_norm=False, drop_connect=0.0)
     before = keras.Model(encoder.input, encoder.layers[-2].output)  # its length is not yet taken away
-    quiet = 0.03 * np.random.default_rng(0).standard_normal((4, 32, 64)).astype(np.float32)
+    quiet = 0.003 * np.random.default_rng(0).standard_normal((4, 32, 64)).astype(np.float32)
     whole, half = before.predict_on_batch(quiet), before.predict_on_batch(quiet / 2)
-    assert np.corrcoef(whole.ravel(), half.ravel())[0, 1] > 0.98
-    assert np.std(half) == pytest.approx(np.std(whole) / 2, rel=0.1)
+    assert np.corrcoef(whole.ravel(), half.ravel())[0, 1] > 0.999
+    assert np.std(half) == pytest.approx(np.std(whole) / 2, rel=0.03)
     assert np.std(whole) > 1e-4 * np.std(quiet)
