@@ -98,7 +98,7 @@ def test_without_batch_norm_it_is_what_fresh_normalisations_let_through_divided_
 
 
 def test_without_batch_norm_it_begins_near_linear():
-    """Of half of a quiet spectrogram comes half, and what comes is not lost in float16, however deep the network."""
+    """Of half of a quiet spectrogram comes half, however deep the network."""
     keras.utils.set_random_seed(0)
     encoder = efficientnet(batch_norm=False, drop_connect=0.0)
     before = keras.Model(encoder.input, encoder.layers[-2].output)  # its length is not yet taken away
