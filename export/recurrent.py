@@ -43,7 +43,9 @@ def recurrences(model: keras.Model, product: Product, loops: bool) -> Iterator[R
     Left to the backends it is a loop of small operations, and a twentieth slower, or, from torch, of a fixed length.
     Where a loop can be lowered (`loops`), a GRU of other kinds than ONNX's becomes one.
     """
-    cells = [layer.cell for layer in model._flatten_layers() if isinstance(layer, keras.layers.GRU)]
+    cells = [
+        layer.cell for layer in model._flatten_layers() if isinstance(layer, keras.layers.GRU) and from_zero(layer)
+    ]
     found = Recurrences({id(cell.kernel): [ops.convert_to_numpy(w) for w in of(cell)] for cell in cells})
 
     def gru(inputs, initial_state, mask, *, kernel, activation, recurrent_activation, **options) -> tuple:
@@ -53,7 +55,9 @@ def recurrences(model: keras.Model, product: Product, loops: bool) -> Iterator[R
         if mask is not None or not usual or not plain or id(kernel) not in found.weights:
             if loops:
                 raise NotImplementedError  # by which Keras knows to go through its own
-            raise ExportError("expected a GRU with Keras's defaults, without mask: no other is exported")
+            raise ExportError(
+                "expected a GRU with Keras's defaults, without mask or a state to begin from: no other is exported"
+            )
         weights = found.weights[id(kernel)]
         units = weights[1].shape[0]
         mark = np.random.default_rng(len(found.met)).standard_normal((inputs.shape[-1], units)).astype(np.float32)
@@ -68,6 +72,11 @@ def recurrences(model: keras.Model, product: Product, loops: bool) -> Iterator[R
         yield found
     finally:
         backend.gru = its_gru
+
+
+def from_zero(layer: keras.layers.GRU) -> bool:
+    """Whether it is given nothing but a sequence, and keeps no state from one to the next."""
+    return not layer.stateful and all(len(node.input_tensors) == 1 for node in layer._inbound_nodes)
 
 
 def of(cell: keras.layers.GRUCell) -> list[Any]:

@@ -25,7 +25,7 @@ from kerascola.training.further import begin_from, note_origin
 from kerascola.training.loop import train
 from kerascola.training.optimizers import averaged
 from kerascola.training.run import Run
-from kerascola.training.step import give_weights
+from kerascola.training.step import give_weights, split
 from kerascola.training.swap import faster
 
 
@@ -75,16 +75,20 @@ def pretrain(
     draw_training(run.report, f"{recipe.name}: {run.path.name}", run.history)
     with averaged(pretrainer):
         if recipe.axes:
-            lay_out(pretrainer.encoder, heard(pretrainer, batches, run.step, recipe.axes))
+            lay_out(pretrainer.encoder, heard(pretrainer, batches, run.step, recipe.axes, recipe.train.batch_size))
         for name, (model, about) in towers_shipped(recipe, pretrainer, metadata).items():
             save_embedder(model, about, run.path / f"{name}.keras")
         return save_embedder(*shipped(recipe, pretrainer, metadata), run.model)
 
 
-def heard(pretrainer: Pretrainer, batches: Stream, step: int, count: int) -> np.ndarray:
-    """[rows, d], the embeddings of all views in so many batches from `step` on, as they are without training."""
+def heard(pretrainer: Pretrainer, batches: Stream, step: int, count: int, size: int) -> np.ndarray:
+    """[rows, d], the embeddings of all views in so many batches from `step` on, as they are without training.
+
+    `size` clips at a time, where gradient caching has batches of more than fit into memory.
+    """
     with contextlib.closing(batches.from_step(step)) as stream:
-        made = [pretrainer.predict_on_batch(next(stream))["views"] for _ in range(count)]
+        pieces = (piece for _ in range(count) for piece in split(next(stream), size))
+        made = [pretrainer.predict_on_batch(piece)["views"] for piece in pieces]
     return np.concatenate([views.reshape(-1, views.shape[-1]) for views in made])
 
 

@@ -29,10 +29,15 @@ def test_grus_are_one_operation_each():
     assert kinds.count("GRU") == 2 and "Loop" not in kinds and "MatMul" not in kinds
 
 
-def test_one_that_onnx_does_not_know_is_a_loop_or_refused():
+@pytest.mark.parametrize("kind", ["reset before", "from a state"])
+def test_one_that_a_single_operation_is_not_is_a_loop_or_refused(kind):
     keras.utils.set_random_seed(0)
     inputs = keras.Input((None, 5))
-    model = keras.Model(inputs, layers.GRU(3, reset_after=False)(inputs))
+    if kind == "from a state":
+        outputs = layers.GRU(3)(inputs, initial_state=layers.Dense(3)(inputs[:, 0]))
+    else:
+        outputs = layers.GRU(3, reset_after=False)(inputs)
+    model = keras.Model(inputs, outputs)
     if keras.backend.backend() == "torch":
         with pytest.raises(Exception, match="expected a GRU with Keras's defaults"):  # in one of torch's own
             lower_one(model, 2)

@@ -12,6 +12,7 @@ from kerascola.data.made import write_sounds
 from kerascola.data.synthesised import SYNTH, Synthesised, rendered
 from kerascola.errors import DataError, RecipeError
 from kerascola.models.embedder import load_embedder
+from kerascola.models.pretrainer import Pretrainer
 from kerascola.recipes.schema import Synth
 from kerascola.training.pretrain import pretrain
 from kerascola.training.run import Run
@@ -116,6 +117,21 @@ def test_a_sketch_is_learnt_beside_and_what_is_shipped_lies_along_its_axes(tmp_p
     further = Run(tmp_path / "further")
     pretrain(recipe, SYNTH, further, start=str(run.model))
     assert further.model.exists()
+
+
+@once
+def test_axes_hear_the_batches_of_gradient_caching_a_chunk_at_a_time(tmp_path, monkeypatch):
+    (tmp_path / "made.yaml").write_text(RECIPE)
+    changes = ["train.cached_batch=16", "train.epochs=1", "train.steps_per_epoch=2", "axes=3"]
+    sizes, predict = list[int](), Pretrainer.predict_on_batch
+
+    def counted(self, batch):
+        sizes.append(len(batch["starts"]))
+        return predict(self, batch)
+
+    monkeypatch.setattr(Pretrainer, "predict_on_batch", counted)
+    assert pretrain(recipes.load(str(tmp_path / "made.yaml"), changes), SYNTH, Run(tmp_path / "run")).exists()
+    assert sizes == [8] * 6
 
 
 @once
